@@ -1,0 +1,98 @@
+# Everything a developer does, one target each; `make` lists them.
+#
+# Nothing has to be installed by hand but make, Python 3.11 or later and Go 1.26 (for the local cluster): tools live in .venv
+# and in the cache folder, ${XDG_CACHE_HOME:-~/.cache}/councilor-operator.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+UV_VERSION := 0.13.9
+CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/councilor-operator
+UV := $(CACHE)/uv-$(UV_VERSION)/bin/uv
+PYTHON := .venv/bin/python
+CRD := crds/councilors.councilors.conductor.community.yaml
+export UV_PROJECT_ENVIRONMENT := $(CURDIR)/.venv
+
+.PHONY: help
+help: ## List the targets.
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- Python environment ---------------------------------------------------------------------------------------------------
+
+$(UV):
+	@hack/python-environment "$(CACHE)/uv-$(UV_VERSION)" "$(UV_VERSION)"
+
+.venv/.locked: $(UV) pyproject.toml uv.lock
+	@$(UV) sync --quiet --locked --all-extras --all-groups
+	@touch $@
+
+.PHONY: venv
+venv: .venv/.locked ## Make the Python environment that uv.lock describes.
+
+.PHONY: lock
+lock: $(UV) ## Bring uv.lock up to date with pyproject.toml.
+	@$(UV) lock
+
+# --- Checks ---------------------------------------------------------------------------------------------------------------
+
+.PHONY: lint
+lint: venv ## Check style, import rules and generated files.
+	@.venv/bin/ruff check
+	@.venv/bin/ruff format --check
+	@.venv/bin/lint-imports
+	@$(UV) lock --check --quiet
+	@$(PYTHON) -m councilor_operator.api.crd | diff -u $(CRD) - \
+	  || { echo "$(CRD) differs from the types: run 'make manifests' and commit it" >&2; exit 1; }
+
+.PHONY: types
+types: venv ## Check types (mypy, strict).
+	@.venv/bin/mypy
+	@.venv/bin/mypy tests hack
+
+.PHONY: format
+format: venv ## Format the code and mend what can be mended.
+	@.venv/bin/ruff check --fix
+	@.venv/bin/ruff format
+
+.PHONY: manifests
+manifests: venv ## Generate the CRD from the types.
+	@$(PYTHON) -m councilor_operator.api.crd > $(CRD).new && mv $(CRD).new $(CRD)
+
+# --- Tests ----------------------------------------------------------------------------------------------------------------
+
+.PHONY: unit
+unit: venv ## Run the unit tests.
+	@.venv/bin/pytest tests/unit
+
+.PHONY: test
+test: venv cluster-binaries ## Run unit and integration tests (real API server, real mongod, real HTTP).
+	@.venv/bin/pytest tests/unit tests/integration
+
+.PHONY: e2e
+e2e: venv cluster-binaries ## Run the end-to-end tests: a real node, the project's own images.
+	@.venv/bin/pytest tests/e2e
+
+# --- Cluster, images, demo ------------------------------------------------------------------------------------------------
+
+.PHONY: cluster-binaries
+cluster-binaries: ## Build Kubernetes for the local cluster (5 minutes at first, then cached).
+	@hack/cluster/cluster build
+
+.PHONY: images
+images: ## Build the images of operator and runner.
+	@hack/images/build
+
+.PHONY: demo
+demo: venv ## Start a cluster, Conductor, MongoDB and the operator, and watch Councilors run.
+	@$(PYTHON) -m hack.demo up
+
+.PHONY: demo-down
+demo-down: venv ## Stop what `make demo` started.
+	@$(PYTHON) -m hack.demo down
+
+.PHONY: clean
+clean: ## Remove what was built here; the cache folder stays.
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist
