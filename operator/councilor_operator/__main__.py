@@ -1,0 +1,36 @@
+"""Entry point of the operator: `councilor-operator` or `python -m councilor_operator`."""
+
+import asyncio
+import logging
+import os
+import sys
+
+import kopf
+
+from councilor_operator import handlers, process
+from councilor_operator.config import OperatorConfig
+from councilor_operator.errors import ConfigurationError
+
+EXIT_CONFIGURATION = 78  # EX_CONFIG of sysexits.h
+
+
+def main() -> int:
+    """Run the operator; returns the exit code."""
+    try:
+        config = OperatorConfig.from_environment(os.environ)
+    except ConfigurationError as error:
+        sys.stderr.write(f"councilor-operator: {error}\n")
+        return EXIT_CONFIGURATION
+    kopf.configure(log_format=kopf.LogFormat.JSON)
+    logging.getLogger().setLevel(config.log_level.upper())
+    handlers.quiet_framework_logs()
+    try:
+        asyncio.run(process.run(config))
+    except ConfigurationError as error:
+        sys.stderr.write(f"councilor-operator: {error}\n")
+        return EXIT_CONFIGURATION
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

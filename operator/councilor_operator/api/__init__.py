@@ -1,0 +1,1 @@
+"""The custom resource: its types and the CRD generated from them."""

@@ -1,0 +1,106 @@
+"""What the operator has seen of the cluster: observed objects by Councilor, fed by watch events and full lists.
+
+Watches tell of changes quickly but may lose deletions (after 410 Gone nobody tells what vanished meanwhile); full
+lists replace what is known. Both meet here: an object is only ever replaced by a newer version of itself.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Generic, Protocol, TypeVar
+
+from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob
+
+
+class Versioned(Protocol):
+    """What a store needs to know of an object."""
+
+    @property
+    def uid(self) -> str:
+        """UID of the object; never used for another one."""
+        ...
+
+    @property
+    def resource_version(self) -> str:
+        """Its version; comparable within one resource (Kubernetes API conventions, comparable resource versions)."""
+        ...
+
+
+Observed = TypeVar("Observed", bound=Versioned)
+
+
+class Store(Generic[Observed]):
+    """The newest known version of each object of one resource, grouped by the Councilor it belongs to."""
+
+    def __init__(self, group: Callable[[Observed], str]) -> None:
+        self._group = group
+        self._objects: dict[str, Observed] = {}
+        self._groups: dict[str, set[str]] = {}
+        self._deleted: dict[str, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def get(self, uid: str) -> Observed | None:
+        """Return an object by its UID."""
+        return self._objects.get(uid)
+
+    def of(self, group: str) -> list[Observed]:
+        """Return the objects of one Councilor."""
+        return [self._objects[uid] for uid in self._groups.get(group, ())]
+
+    def put(self, item: Observed) -> bool:
+        """Take a version; False if this one or a newer one is known already, or the object was deleted."""
+        known = self._objects.get(item.uid)
+        newest = _version(known) if known is not None else self._deleted.get(item.uid, 0)
+        if newest >= _version(item):
+            return False
+        if known is not None:
+            self._ungroup(known)
+        self._objects[item.uid] = item
+        self._groups.setdefault(self._group(item), set()).add(item.uid)
+        return True
+
+    def drop(self, item: Observed) -> None:
+        """Forget an object that was deleted, or that left the watch because it lost its label."""
+        # A list that was taken before may still arrive: it must not bring this version back. A later version may
+        # come, when the label was put back.
+        self._deleted[item.uid] = _version(item)
+        known = self._objects.get(item.uid)
+        if known is not None and _version(known) <= _version(item):
+            self._ungroup(known)
+            del self._objects[item.uid]
+
+    def replace(self, items: Iterable[Observed], list_version: str) -> list[Observed]:
+        """Take a full list; returns what was new, changed or gone. What the list lacks is gone, unless it is newer."""
+        listed: set[str] = set()
+        changed: list[Observed] = []
+        for item in items:
+            listed.add(item.uid)
+            if self.put(item):
+                changed.append(item)
+        gone = [
+            item for uid, item in self._objects.items() if uid not in listed and _version(item) <= int(list_version)
+        ]
+        for item in gone:
+            self.drop(item)
+        self._deleted.clear()
+        return changed + gone
+
+    def _ungroup(self, item: Observed) -> None:
+        group = self._group(item)
+        members = self._groups[group]
+        members.discard(item.uid)
+        if not members:
+            del self._groups[group]
+
+
+def _version(item: Versioned) -> int:
+    return int(item.resource_version)
+
+
+class Cache:
+    """Councilors with their CronJobs and Jobs; each group is a Councilor's UID."""
+
+    def __init__(self) -> None:
+        self.councilors: Store[ObservedCouncilor] = Store(lambda item: item.uid)
+        self.cron_jobs: Store[ObservedCronJob] = Store(lambda item: item.councilor_uid)
+        self.jobs: Store[ObservedJob] = Store(lambda item: item.councilor_uid)

@@ -1,0 +1,113 @@
+"""HTTP to the API server: credentials, TLS and the connection pool of the official client, plain mappings as bodies.
+
+The typed models of the client would cost several times the request itself at thousands of objects. HTTP answers become
+the errors of `errors.py` here and nowhere else.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import aiohttp
+from kubernetes.aio import config as kubernetes_config
+from kubernetes.aio.client import ApiClient, Configuration
+
+from councilor_operator import __version__
+from councilor_operator.errors import (
+    ApiError,
+    ConfigurationError,
+    ConflictError,
+    NotFoundError,
+    RejectedError,
+    TransientError,
+)
+
+SERVICE_ACCOUNT_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+REQUEST_TIMEOUT_SECONDS: Final = 30
+APPLY: Final = "application/apply-patch+yaml"
+MERGE_PATCH: Final = "application/merge-patch+json"
+JSON: Final = "application/json"
+
+
+class Connection:
+    """A pool of connections to one API server."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        body: Any = None,
+        content_type: str = JSON,
+    ) -> dict[str, Any]:
+        """Send one request and return the answer's JSON object.
+
+        Raises `TransientError`, `ConflictError`, `NotFoundError` or `RejectedError`.
+        """
+        configuration = self._client.configuration
+        headers = {"Accept": JSON, "Content-Type": content_type, "User-Agent": f"councilor-operator/{__version__}"}
+        # Asked for each time: the token of a service account is rotated on disk.
+        if authorization := await configuration.get_api_key_with_prefix("BearerToken"):
+            headers["Authorization"] = authorization
+        url = configuration.host + path + (f"?{urlencode(parameters)}" if parameters else "")
+        try:
+            response = await self._client.rest_client.request(
+                method, url, headers=headers, body=body, _request_timeout=REQUEST_TIMEOUT_SECONDS
+            )
+            content = await response.read()
+        except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, OSError) as error:
+            raise TransientError(f"the API server cannot be reached: {type(error).__name__}") from error
+        if response.status >= 300:
+            raise _error(response.status, content, response.headers.get("Retry-After"))
+        answer: dict[str, Any] = json.loads(content)
+        return answer
+
+
+@asynccontextmanager
+async def connect() -> AsyncIterator[Connection]:
+    """Open a connection with the Pod's service account, else with the kubeconfig.
+
+    Raises `ConfigurationError` when there is neither.
+    """
+    configuration = Configuration()
+    try:
+        if SERVICE_ACCOUNT_TOKEN.exists():
+            kubernetes_config.load_incluster_config(client_configuration=configuration)
+        else:
+            await kubernetes_config.load_kube_config(client_configuration=configuration)
+    except kubernetes_config.ConfigException as error:
+        raise ConfigurationError(
+            "no way to the API server: run in a Pod with a service account, or set KUBECONFIG to a valid file"
+        ) from error
+    client = ApiClient(configuration)
+    try:
+        yield Connection(client)
+    finally:
+        await client.close()
+
+
+def _error(status: int, content: bytes, retry_after: str | None) -> ApiError:
+    try:
+        document = json.loads(content)
+        message = str(document.get("message", "")) or f"HTTP {status}"
+    except (ValueError, AttributeError):
+        message = f"HTTP {status}"
+    match status:
+        case 404:
+            return NotFoundError(message, status=status)
+        case 409:
+            return ConflictError(message, status=status)
+        case 401 | 408 | 429 | 500 | 502 | 503 | 504:
+            # 401: a rotated token or an API server that is just starting; the next attempt reads the token again.
+            seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
+            return TransientError(message, status=status, retry_after=seconds)
+        case _:
+            return RejectedError(message, status=status)

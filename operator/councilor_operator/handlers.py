@@ -1,0 +1,93 @@
+"""kopf's side of the operator: watch events into the observer, settings, login and the health probe.
+
+kopf is process host and informer here, not the control loop: its low-level event handlers swallow errors and never
+retry, so each does no more than pass the event on. No handler needs a finalizer.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import kopf
+
+from councilor_operator.config import OperatorConfig
+from councilor_operator.constants import GROUP, LABEL_MANAGED_BY, MANAGED_BY, PLURAL, VERSION
+from councilor_operator.observer import Observer
+from councilor_operator.workqueue import WorkQueue
+
+MISSED_LISTS = 3
+"""How many periodic lists may fail before the operator counts as unhealthy."""
+STALLED_QUEUE = timedelta(minutes=5)
+
+
+def build_settings() -> kopf.OperatorSettings:
+    """Return kopf's settings (kopf 1.45)."""
+    settings = kopf.OperatorSettings()
+    # One replica; the default peering can freeze two operators of the same priority for ever.
+    settings.peering.standalone = True
+    # The chart installs the CRD first: no watches on CRDs and namespaces, and no rights for them.
+    settings.scanning.disabled = True
+    settings.networking.connect_timeout = 5
+    settings.networking.request_timeout = 30
+    settings.watching.connect_timeout = 5
+    settings.watching.server_timeout = 600
+    settings.watching.chunk_size = 500
+    selector = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
+    settings.watching.label_selectors["batch", "v1", "cronjobs"] = selector
+    settings.watching.label_selectors["batch", "v1", "jobs"] = selector
+    # Below the Pod's grace period.
+    settings.process.ultimate_exiting_timeout = 20
+    # Unused by event handlers; the defaults would collide with other operators if that ever changed.
+    settings.persistence.finalizer = f"{GROUP}/finalizer"
+    settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
+    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
+    # Events are sent on transitions by the reconciler, never made from log lines.
+    settings.posting.enabled = False
+    return settings
+
+
+def build_registry(
+    observer: Observer, queue: WorkQueue[str], config: OperatorConfig, clock: Callable[[], datetime]
+) -> kopf.OperatorRegistry:
+    """Return the registry with every handler of the operator."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
+    async def councilor(event: kopf.RawEvent, **_: Any) -> None:
+        observer.councilor(event["type"] == "DELETED", event["object"])
+
+    @kopf.on.event("batch", "v1", "cronjobs", registry=registry)
+    async def cron_job(event: kopf.RawEvent, **_: Any) -> None:
+        observer.cron_job(event["type"] == "DELETED", event["object"])
+
+    @kopf.on.event("batch", "v1", "jobs", registry=registry)
+    async def job(event: kopf.RawEvent, **_: Any) -> None:
+        observer.job(event["type"] == "DELETED", event["object"])
+
+    # The official client is installed, but its login is not wanted: one way in the cluster, one outside.
+    @kopf.on.login(registry=registry)
+    def login(**arguments: Any) -> kopf.ConnectionInfo | None:
+        return kopf.login_with_service_account(**arguments) or kopf.login_with_kubeconfig(**arguments)
+
+    @kopf.on.probe(id="lists", registry=registry)
+    async def lists(**_: Any) -> str:
+        limit = timedelta(seconds=config.resync_seconds) * MISSED_LISTS
+        if observer.last_list is not None and clock() - observer.last_list > limit:
+            # kopf retries other errors within the request, until the kubelet gives up on the answer.
+            raise kopf.PermanentError(f"no full list since {observer.last_list.isoformat(timespec='seconds')}")
+        return "ok"
+
+    @kopf.on.probe(id="queue", registry=registry)
+    async def work(**_: Any) -> str:
+        if queue.oldest_age > STALLED_QUEUE.total_seconds():
+            raise kopf.PermanentError(f"a Councilor has been waiting for {queue.oldest_age:.0f} s")
+        return "ok"
+
+    return registry
+
+
+def quiet_framework_logs() -> None:
+    """Keep kopf's own loggers to what needs attention."""
+    for name in ("kopf.objects", "kopf.activities", "kopf._core"):
+        logging.getLogger(name).setLevel(logging.WARNING)

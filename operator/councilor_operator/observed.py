@@ -1,0 +1,209 @@
+"""What the operator sees of the cluster, as small typed values made from watch events and lists.
+
+Decisions take these values, never raw API objects; managed fields and everything else nobody reads is dropped here,
+which keeps the cache small at thousands of Councilors.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, Self
+
+from councilor_operator.constants import ANNOTATION_SCHEDULED_AT, LABEL_COUNCILOR_UID
+
+RawObject = Mapping[str, Any]
+
+
+def parse_time(value: str | None) -> datetime | None:
+    """Read a Kubernetes time (RFC 3339), None for none."""
+    return None if value is None else datetime.fromisoformat(value)
+
+
+def _required_time(value: str) -> datetime:
+    return datetime.fromisoformat(value)
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedCouncilor:
+    """A Councilor. `spec` and `status` are raw: whether the spec is valid is a decision, not an observation."""
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    resource_version: str
+    created_at: datetime
+    deleting: bool
+    annotations: Mapping[str, str]
+    spec: RawObject
+    status: RawObject
+
+    @classmethod
+    def from_object(cls, body: RawObject) -> Self:
+        """Make it from an API object."""
+        metadata = body["metadata"]
+        return cls(
+            namespace=metadata["namespace"],
+            name=metadata["name"],
+            uid=metadata["uid"],
+            generation=metadata["generation"],
+            resource_version=metadata["resourceVersion"],
+            created_at=_required_time(metadata["creationTimestamp"]),
+            deleting="deletionTimestamp" in metadata,
+            annotations={
+                key: value
+                for key, value in metadata.get("annotations", {}).items()
+                if not key.startswith("kubectl.kubernetes.io/")
+            },
+            spec=body.get("spec", {}),
+            status=body.get("status", {}),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedCronJob:
+    """A CronJob that carries a Councilor's label."""
+
+    namespace: str
+    name: str
+    uid: str
+    councilor_uid: str
+    resource_version: str
+    created_at: datetime
+    deleting: bool
+    metadata: RawObject
+    """Labels, annotations and owner references."""
+    spec: RawObject
+    last_schedule_time: datetime | None
+
+    @classmethod
+    def from_object(cls, body: RawObject) -> Self:
+        """Make it from an API object."""
+        metadata = body["metadata"]
+        return cls(
+            namespace=metadata["namespace"],
+            name=metadata["name"],
+            uid=metadata["uid"],
+            councilor_uid=metadata.get("labels", {}).get(LABEL_COUNCILOR_UID, ""),
+            resource_version=metadata["resourceVersion"],
+            created_at=_required_time(metadata["creationTimestamp"]),
+            deleting="deletionTimestamp" in metadata,
+            metadata={key: metadata.get(key, {}) for key in ("labels", "annotations", "ownerReferences")},
+            spec=body["spec"],
+            last_schedule_time=parse_time(body.get("status", {}).get("lastScheduleTime")),
+        )
+
+    @property
+    def owner_uid(self) -> str | None:
+        """UID of the controlling owner."""
+        owners = self.metadata["ownerReferences"] or ()
+        return next((owner["uid"] for owner in owners if owner.get("controller")), None)
+
+
+@dataclass(frozen=True, slots=True)
+class JobEnd:
+    """How a Job ended, from its Complete or Failed condition."""
+
+    outcome: Literal["Complete", "Failed"]
+    at: datetime
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedJob:
+    """A Job made from a Councilor's CronJob, by its schedule or by hand."""
+
+    namespace: str
+    name: str
+    uid: str
+    councilor_uid: str
+    resource_version: str
+    created_at: datetime
+    started_at: datetime | None
+    scheduled_at: datetime | None
+    """The nominal time; None for a Job made by hand."""
+    active: int
+    ready: int
+    end: JobEnd | None
+
+    @classmethod
+    def from_object(cls, body: RawObject) -> Self:
+        """Make it from an API object."""
+        metadata, status = body["metadata"], body.get("status", {})
+        return cls(
+            namespace=metadata["namespace"],
+            name=metadata["name"],
+            uid=metadata["uid"],
+            councilor_uid=metadata.get("labels", {}).get(LABEL_COUNCILOR_UID, ""),
+            resource_version=metadata["resourceVersion"],
+            created_at=_required_time(metadata["creationTimestamp"]),
+            started_at=parse_time(status.get("startTime")),
+            scheduled_at=parse_time(metadata.get("annotations", {}).get(ANNOTATION_SCHEDULED_AT)),
+            active=status.get("active", 0),
+            ready=status.get("ready", 0),
+            end=_job_end(status.get("conditions", ())),
+        )
+
+
+def _job_end(conditions: Any) -> JobEnd | None:
+    for condition in conditions:
+        if condition["type"] in {"Complete", "Failed"} and condition["status"] == "True":
+            return JobEnd(
+                outcome=condition["type"],
+                at=_required_time(condition["lastTransitionTime"]),
+                reason=condition.get("reason", ""),
+                message=condition.get("message", ""),
+            )
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class ObservedPod:
+    """What the runner's Pod says about a run: read when a Job has ended or does not get going."""
+
+    name: str
+    created_at: datetime
+    phase: str
+    reason: str
+    """status.reason, for example Evicted."""
+    exit_code: int | None
+    terminated_reason: str
+    """For example OOMKilled."""
+    termination_message: str
+    started_at: datetime | None
+    finished_at: datetime | None
+    waiting_reason: str
+    """For example ImagePullBackOff."""
+    waiting_message: str
+    unschedulable: str
+    """Why no node takes the Pod."""
+    disrupted: str
+    """Message of the DisruptionTarget condition: evicted, node lost, preempted."""
+
+    @classmethod
+    def from_object(cls, body: RawObject) -> Self:
+        """Make it from an API object; the Pod has one container."""
+        status = body.get("status", {})
+        containers: list[RawObject] = status.get("containerStatuses") or [{}]
+        state = containers[0].get("state", {})
+        terminated, waiting = state.get("terminated", {}), state.get("waiting", {})
+        conditions = {
+            condition["type"]: condition for condition in status.get("conditions", ()) if isinstance(condition, Mapping)
+        }
+        scheduled, disruption = conditions.get("PodScheduled", {}), conditions.get("DisruptionTarget", {})
+        return cls(
+            name=body["metadata"]["name"],
+            created_at=_required_time(body["metadata"]["creationTimestamp"]),
+            phase=status.get("phase", ""),
+            reason=status.get("reason", ""),
+            exit_code=terminated.get("exitCode"),
+            terminated_reason=terminated.get("reason", ""),
+            termination_message=terminated.get("message", ""),
+            started_at=parse_time(terminated.get("startedAt")),
+            finished_at=parse_time(terminated.get("finishedAt")),
+            waiting_reason=waiting.get("reason", ""),
+            waiting_message=waiting.get("message", ""),
+            unschedulable=scheduled.get("message", "") if scheduled.get("status") == "False" else "",
+            disrupted=disruption.get("message", "") if disruption.get("status") == "True" else "",
+        )

@@ -1,0 +1,224 @@
+"""What to do about one Councilor: from observation to decision. Pure, the clock passed in.
+
+A pass is: gather (`cache`, Pods of ended Jobs) → `decide` → apply (`cluster`) → `status.report`. `decide` knows
+everything that follows from the observation alone; the report needs the CronJob as it stands after the apply.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+
+from councilor_operator.api.v1alpha1 import CouncilorSpec, CouncilorStatus, Run
+from councilor_operator.builders import Manifest, build_cron_job
+from councilor_operator.config import OperatorConfig
+from councilor_operator.constants import ANNOTATION_INPUT_HASH, ConditionReason
+from councilor_operator.drift import covers
+from councilor_operator.names import cron_job_name
+from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, ObservedPod
+from councilor_operator.runs.ledger import fold
+from councilor_operator.runs.outcome import finished_run
+from councilor_operator.schedule import CompiledSchedule, ScheduleError, compile_schedule
+
+START_TOLERANCE = timedelta(seconds=20)
+"""How long a Pod may take to start before anybody asks why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a Councilor cannot be compiled or its CronJob not be had; goes into the Ready condition as it is."""
+
+    reason: ConditionReason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """Make the CronJob equal to the manifest.
+
+    With `fast_forward` the times that passed while it was suspended, or under its old schedule, have to be written off
+    first: the CronJob controller starts the latest missed time at once when it sees the new spec.
+    """
+
+    manifest: Manifest
+    fast_forward: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Suspend:
+    """Stop an existing CronJob from starting runs, leave the rest of it as it is."""
+
+
+Action = Apply | Suspend | None
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """Everything about one Councilor that a pass looks at."""
+
+    councilor: ObservedCouncilor
+    cron_job: ObservedCronJob | None
+    jobs: Sequence[ObservedJob]
+    pods: Mapping[str, Sequence[ObservedPod]]
+    """Job UID to its Pods, for the Jobs of `jobs_to_examine`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a pass came to."""
+
+    action: Action
+    refusal: Refusal | None
+    schedule: CompiledSchedule | None
+    enabled: bool
+    """Whether the spec wants runs."""
+    breaker_open: bool
+    """Whether too many runs in a row failed."""
+    ledger: CouncilorStatus
+    """The observed status with every newly ended run counted."""
+    finished: tuple[Run, ...]
+    """The newly counted runs."""
+
+    owns_cron_job: bool = True
+    """False when a foreign CronJob has the name."""
+
+    @property
+    def suspended(self) -> bool:
+        """Whether the CronJob is to be suspended."""
+        return not self.enabled or self.breaker_open
+
+
+def jobs_to_examine(councilor: ObservedCouncilor, jobs: Sequence[ObservedJob], now: datetime) -> list[ObservedJob]:
+    """Return the Jobs whose Pods have to be read: ended and not counted yet, or started a while ago and not running."""
+    counted = frozenset(councilor.status.get("countedJobs", ()))
+    return [
+        job
+        for job in jobs
+        if (job.end is not None and job.uid not in counted) or (job.end is None and overdue(job, now))
+    ]
+
+
+def overdue(job: ObservedJob, now: datetime) -> bool:
+    """Tell whether a Job has no running Pod although it had the time to start one."""
+    return not job.ready and now - (job.started_at or job.created_at) >= START_TOLERANCE
+
+
+def decide(observation: Observation, config: OperatorConfig) -> Decision:
+    """Return what to do and what to say, as far as the observation tells."""
+    councilor = observation.councilor
+    status = CouncilorStatus.model_validate(councilor.status)
+    status = _reset_after_change(status, councilor)
+    agent_id = str(councilor.spec.get("agentId", ""))
+    finished = {
+        job.uid: finished_run(councilor, agent_id, job, observation.pods[job.uid])
+        for job in observation.jobs
+        if job.end is not None and job.uid in observation.pods
+    }
+    ledger = fold(status, finished, existing=[job.uid for job in observation.jobs])
+    runs = tuple(finished.values())
+
+    if _foreign(observation.cron_job, councilor):
+        message = (
+            f"a CronJob {cron_job_name(councilor.name)} that belongs to something else has the name this Councilor "
+            "needs: rename the Councilor or remove that CronJob"
+        )
+        return _refused(observation, ledger, runs, Refusal(ConditionReason.NAME_CONFLICT, message))
+    try:
+        spec = CouncilorSpec.model_validate(councilor.spec)
+    except ValidationError as error:
+        return _refused(observation, ledger, runs, Refusal(ConditionReason.INVALID_SPEC, describe_errors(error)))
+    breaker_open = _breaker_open(spec, ledger)
+    try:
+        schedule = compile_schedule(
+            type=spec.schedule.type,
+            value=spec.schedule.value,
+            time_zone=spec.schedule.time_zone,
+            default_zone=config.default_time_zone,
+            uid=councilor.uid,
+        )
+    except ScheduleError as error:
+        return _refused(observation, ledger, runs, Refusal(ConditionReason.INVALID_SCHEDULE, error.message))
+    cwd = spec.execution.cwd or config.default_cwd
+    if cwd is None:
+        message = (
+            "spec.execution.cwd is missing and the operator has no default: write the directory on the Conductor host "
+            "in which the agent works"
+        )
+        return _refused(observation, ledger, runs, Refusal(ConditionReason.WORKING_DIRECTORY_MISSING, message))
+
+    suspended = not spec.schedule.enabled or breaker_open
+    manifest = build_cron_job(councilor, spec, schedule, config, cwd=cwd, suspended=suspended)
+    return Decision(
+        action=_apply(manifest, observation.cron_job),
+        refusal=None,
+        schedule=schedule,
+        enabled=spec.schedule.enabled,
+        breaker_open=breaker_open,
+        ledger=ledger,
+        finished=runs,
+    )
+
+
+def describe_errors(error: ValidationError) -> str:
+    """Say which fields of a spec are wrong, without repeating their values."""
+    return "; ".join(
+        f"spec.{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
+        for item in error.errors(include_url=False, include_context=False, include_input=False)[:5]
+    )
+
+
+def _refused(
+    observation: Observation, ledger: CouncilorStatus, finished: tuple[Run, ...], refusal: Refusal
+) -> Decision:
+    cron_job = observation.cron_job
+    foreign = _foreign(cron_job, observation.councilor)
+    # A CronJob that ran before keeps its history and stops: it would go on with a spec that nobody wants any more.
+    runs_on = cron_job is not None and not foreign and not cron_job.spec.get("suspend", False)
+    action = Suspend() if runs_on else None
+    return Decision(
+        action=action,
+        refusal=refusal,
+        schedule=None,
+        enabled=True,
+        breaker_open=False,
+        ledger=ledger,
+        finished=finished,
+        owns_cron_job=not foreign,
+    )
+
+
+def _foreign(cron_job: ObservedCronJob | None, councilor: ObservedCouncilor) -> bool:
+    """Tell whether a CronJob is somebody else's; one of ours may have lost its label or its owner, not both."""
+    return cron_job is not None and councilor.uid not in {cron_job.owner_uid, cron_job.councilor_uid}
+
+
+def _reset_after_change(status: CouncilorStatus, councilor: ObservedCouncilor) -> CouncilorStatus:
+    """Close the circuit breaker when the spec changed: whoever changed it wants to see runs."""
+    if status.stats is None or status.observed_generation == councilor.generation:
+        return status
+    return status.model_copy(update={"stats": status.stats.model_copy(update={"consecutive_failures": 0})})
+
+
+def _breaker_open(spec: CouncilorSpec, ledger: CouncilorStatus) -> bool:
+    limit = spec.suspend_after_failures
+    return ledger.stats is not None and 0 < limit <= ledger.stats.consecutive_failures
+
+
+def _apply(manifest: Manifest, cron_job: ObservedCronJob | None) -> Apply | None:
+    if cron_job is None or cron_job.deleting:
+        return Apply(manifest, fast_forward=False)
+    annotations, wanted = cron_job.metadata["annotations"] or {}, manifest["metadata"]["annotations"]
+    if (
+        annotations.get(ANNOTATION_INPUT_HASH) == wanted[ANNOTATION_INPUT_HASH]
+        and covers(cron_job.metadata["labels"], manifest["metadata"]["labels"])
+        and covers(annotations, wanted)
+        and covers(cron_job.metadata["ownerReferences"], manifest["metadata"]["ownerReferences"])
+        and covers(cron_job.spec, manifest["spec"])
+    ):
+        return None
+    before, after = cron_job.spec, manifest["spec"]
+    starts_anew = any(before.get(field) != after[field] for field in ("schedule", "timeZone")) or (
+        before.get("suspend", False) and not after["suspend"]
+    )
+    return Apply(manifest, fast_forward=starts_anew and not after["suspend"])

@@ -1,0 +1,88 @@
+"""The operator's process: builds the parts, runs them together, and ends when one of them does."""
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Awaitable
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+
+import kopf
+from prometheus_client import start_http_server
+
+from councilor_operator import handlers
+from councilor_operator.cache import Cache
+from councilor_operator.cluster import KubernetesCluster, Listing
+from councilor_operator.config import OperatorConfig
+from councilor_operator.connection import connect
+from councilor_operator.metrics import Metrics
+from councilor_operator.observer import Observer
+from councilor_operator.reconciler import Reconciler
+from councilor_operator.workqueue import WorkQueue
+
+logger = logging.getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    """Return the time; the one clock of the process."""
+    return datetime.now(tz=UTC)
+
+
+async def run(config: OperatorConfig) -> None:
+    """Run the operator until it is told to stop (SIGTERM, SIGINT).
+
+    Raises `ConfigurationError` when there is no way to the API server, and whatever ends a part of it for good: the
+    kubelet starts a new one.
+    """
+    metrics = Metrics()
+    cache = Cache()
+    queue: WorkQueue[str] = WorkQueue(monotonic)
+    metrics.queue_depth.set_function(lambda: float(len(queue)))
+    metrics.queue_age.set_function(lambda: queue.oldest_age)
+    if config.metrics_port:
+        start_http_server(config.metrics_port, addr=config.listen_address, registry=metrics.registry)
+
+    async with connect() as connection:
+        observer = Observer(
+            cache=cache, queue=queue, lists=Listing(connection, config.namespaces), metrics=metrics, clock=utc_now
+        )
+        reconciler = Reconciler(
+            cache=cache,
+            queue=queue,
+            cluster=KubernetesCluster(connection, instance=os.environ.get("HOSTNAME") or socket.gethostname()),
+            config=config,
+            metrics=metrics,
+            clock=utc_now,
+        )
+
+        async def work() -> None:
+            await observer.synced.wait()
+            await reconciler.work()
+
+        framework = kopf.operator(
+            registry=handlers.build_registry(observer, queue, config, utc_now),
+            settings=handlers.build_settings(),
+            standalone=True,
+            clusterwide=not config.namespaces,
+            namespaces=config.namespaces,
+            liveness_endpoint=f"http://{config.listen_address}:{config.health_port}/healthz",
+        )
+        await until_first_ends(
+            framework,
+            observer.resync(timedelta(seconds=config.resync_seconds)),
+            *(work() for _ in range(config.workers)),
+        )
+
+
+async def until_first_ends(*parts: Awaitable[None]) -> None:
+    """Run all parts until one ends, then end the others; raises what ended it."""
+    tasks = [asyncio.ensure_future(part) for part in parts]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            await task
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

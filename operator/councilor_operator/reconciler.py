@@ -1,0 +1,161 @@
+"""One pass over one Councilor: gather, decide, apply, report; and the workers that make the passes.
+
+Level-based: a pass derives everything from what exists now, so restart, missed event and foreign edit take the same
+path, and a pass right after another writes nothing. This is the one place where errors become a condition or a retry.
+"""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from time import monotonic
+
+from councilor_operator import plan, status
+from councilor_operator.cache import Cache
+from councilor_operator.cluster import Cluster
+from councilor_operator.config import OperatorConfig
+from councilor_operator.constants import ConditionReason
+from councilor_operator.errors import ApiError, ConflictError, NotFoundError, RejectedError, TransientError
+from councilor_operator.metrics import Metrics
+from councilor_operator.names import cron_job_name
+from councilor_operator.observed import ObservedCouncilor, ObservedCronJob
+from councilor_operator.workqueue import WorkQueue
+
+logger = logging.getLogger(__name__)
+
+
+class Reconciler:
+    """Makes each Councilor's CronJob and status equal to its spec; keys are the UIDs of Councilors."""
+
+    def __init__(
+        self,
+        *,
+        cache: Cache,
+        queue: WorkQueue[str],
+        cluster: Cluster,
+        config: OperatorConfig,
+        metrics: Metrics,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._cache = cache
+        self._queue = queue
+        self._cluster = cluster
+        self._config = config
+        self._metrics = metrics
+        self._clock = clock
+
+    async def work(self) -> None:
+        """Reconcile what the queue holds, for ever; several workers may share a queue."""
+        while True:
+            uid = await self._queue.get()
+            started = monotonic()
+            await self._settle(uid)
+            self._metrics.reconcile_seconds.observe(monotonic() - started)
+
+    async def _settle(self, uid: str) -> None:
+        """Make a pass and decide what follows from its failure."""
+        try:
+            changed, look_again = await self.reconcile(uid)
+        except NotFoundError:
+            # The Councilor or its namespace vanished during the pass; its deletion is on the way.
+            self._finish(uid, "unchanged")
+        except ConflictError:
+            # Somebody wrote in between. The watch brings the new version and with it the next pass; the retry is for
+            # the case that it does not.
+            self._retry(uid, "retried")
+        except TransientError as error:
+            self._retry(uid, "retried", at_least=error.retry_after or 0.0)
+            logger.warning("reconcile of %s postponed: %s", self._name(uid), error.message)
+        except ApiError as error:
+            self._retry(uid, "failed")
+            logger.error("reconcile of %s refused: %s", self._name(uid), error.message)  # noqa: TRY400 - no trace needed
+        except Exception:
+            # A fault in the operator: this Councilor waits, the others go on.
+            self._retry(uid, "failed")
+            logger.exception("reconcile of %s failed", self._name(uid))
+        else:
+            self._finish(uid, "changed" if changed else "unchanged")
+            if look_again is not None:
+                self._queue.add_after(uid, (look_again - self._clock()).total_seconds())
+
+    async def reconcile(self, uid: str) -> tuple[bool, datetime | None]:
+        """Make one pass; returns whether anything was written, and when to look again.
+
+        Raises the errors of `errors.py`, except for a refused CronJob, which becomes a condition.
+        """
+        councilor = self._cache.councilors.get(uid)
+        if councilor is None or councilor.deleting:
+            # Owner references take CronJob, Jobs and Pods along: nothing to do, no finalizer needed.
+            self._queue.forget(uid)
+            return False, None
+        now = self._clock()
+        observation = await self._gather(councilor, now)
+        decision = plan.decide(observation, self._config)
+        cron_job, refusal = await self._apply(observation, decision, now)
+        report = status.report(observation, decision, cron_job, refusal, now)
+        patch = status.merge_patch(councilor.status, status.document(report.status))
+        if patch:
+            # Counters, history and the list of counted Jobs go in this one request. A crash before it leaves the Jobs
+            # uncounted, and the next pass counts them; a crash after it leaves them counted.
+            written = await self._cluster.patch_status(councilor, patch)
+            self._cache.councilors.put(written)
+            self._metrics.writes.labels("status", "patch").inc()
+            for run in decision.finished:
+                self._metrics.count_run(run)
+            await self._send(written, report.events, now)
+        return bool(patch) or decision.action is not None, report.look_again
+
+    async def _gather(self, councilor: ObservedCouncilor, now: datetime) -> plan.Observation:
+        name = cron_job_name(councilor.name)
+        cron_job = next((item for item in self._cache.cron_jobs.of(councilor.uid) if item.name == name), None)
+        if cron_job is None:
+            # Nothing of ours is known under this name, but a foreign CronJob may have it, or ours lost its label.
+            cron_job = await self._cluster.find_cron_job(councilor.namespace, name)
+        jobs = self._cache.jobs.of(councilor.uid)
+        pods = {job.uid: await self._cluster.pods_of(job) for job in plan.jobs_to_examine(councilor, jobs, now)}
+        return plan.Observation(councilor=councilor, cron_job=cron_job, jobs=jobs, pods=pods)
+
+    async def _apply(
+        self, observation: plan.Observation, decision: plan.Decision, now: datetime
+    ) -> tuple[ObservedCronJob | None, plan.Refusal | None]:
+        """Carry out the decision; returns the CronJob afterwards and why it is not as specified, if so."""
+        cron_job, refusal = observation.cron_job, decision.refusal
+        try:
+            match decision.action:
+                case plan.Apply(manifest, fast_forward):
+                    if cron_job is not None and fast_forward:
+                        # Before the spec: a crash in between leaves a CronJob that waits a little longer, while the
+                        # other order would start a run that nobody asked for.
+                        cron_job = await self._cluster.fast_forward(cron_job, now)
+                        self._metrics.writes.labels("cronjob", "fast-forward").inc()
+                    cron_job = await self._cluster.apply_cron_job(manifest, uid=cron_job.uid if cron_job else None)
+                    self._metrics.writes.labels("cronjob", "apply").inc()
+                    self._cache.cron_jobs.put(cron_job)
+                case plan.Suspend() if cron_job is not None:
+                    cron_job = await self._cluster.suspend_cron_job(cron_job)
+                    self._metrics.writes.labels("cronjob", "suspend").inc()
+                    self._cache.cron_jobs.put(cron_job)
+        except RejectedError as error:
+            return cron_job, plan.Refusal(
+                ConditionReason.CRON_JOB_REFUSED, f"the API server refuses the CronJob: {error.message[:800]}"
+            )
+        return cron_job if decision.owns_cron_job else None, refusal
+
+    async def _send(self, councilor: ObservedCouncilor, events: tuple[status.Event, ...], now: datetime) -> None:
+        for event in events:
+            try:
+                await self._cluster.send_event(councilor, event, now)
+            except ApiError as error:
+                # Events are a courtesy: the status has it all.
+                logger.warning("event %s for %s was not sent: %s", event.reason, councilor.name, error.message)
+
+    def _finish(self, uid: str, result: str) -> None:
+        self._metrics.reconciles.labels(result).inc()
+        self._queue.done(uid)
+
+    def _retry(self, uid: str, result: str, *, at_least: float = 0.0) -> None:
+        self._metrics.reconciles.labels(result).inc()
+        self._queue.retry(uid, at_least=at_least)
+
+    def _name(self, uid: str) -> str:
+        councilor = self._cache.councilors.get(uid)
+        return f"{councilor.namespace}/{councilor.name}" if councilor else uid

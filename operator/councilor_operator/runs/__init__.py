@@ -1,0 +1,1 @@
+"""Runs: what a Job came to, and how it is counted. Pure."""

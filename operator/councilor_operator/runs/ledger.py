@@ -1,0 +1,58 @@
+"""Counting runs: folds finished runs into statistics and history, each Job once. Pure.
+
+The UIDs of counted Jobs stand in the status beside the counters and are written with them in one request. A crash
+before that write forgets both, a crash after it keeps both; a UID leaves the list only when its Job is gone and can
+never be met again.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from councilor_operator.api.v1alpha1 import CouncilorStatus, RecentRun, Run, Stats
+
+RECENT_RUNS = 10
+
+
+def fold(status: CouncilorStatus, runs: Mapping[str, Run], existing: Iterable[str]) -> CouncilorStatus:
+    """Return the status with `runs` (Job UID to outcome, none of them counted yet) added.
+
+    `existing` are the UIDs of all Jobs that exist now.
+    """
+    stats = status.stats or Stats()
+    recent = list(status.recent_runs or ())
+    last, last_success = status.last_run, status.last_success_time
+    for run in sorted(runs.values(), key=_ended):
+        stats = count(stats, run)
+        recent.insert(0, RecentRun(job_name=run.job_name, completed_at=run.completed_at, result=run.result))
+        if last is None or _ended(run) >= _ended(last):
+            last = run
+        if run.result == "success" and run.completed_at is not None:
+            last_success = max(run.completed_at, last_success or run.completed_at)
+    counted = {*(status.counted_jobs or ()), *runs}
+    return status.model_copy(
+        update={
+            "stats": stats,
+            "last_run": last,
+            "last_success_time": last_success,
+            "recent_runs": tuple(recent[:RECENT_RUNS]) or None,
+            "counted_jobs": tuple(sorted(counted.intersection(existing))) or None,
+        }
+    )
+
+
+def count(stats: Stats, run: Run) -> Stats:
+    """Return the counters with one more run."""
+    counted = stats.model_copy(update={run.result: getattr(stats, run.result) + 1})
+    if run.result == "skipped":
+        return counted
+    total = stats.total_executions + 1
+    return counted.model_copy(
+        update={
+            "total_executions": total,
+            "consecutive_failures": stats.consecutive_failures + 1 if run.result == "failed" else 0,
+            "success_rate": round(100 * counted.success / total, 1),
+        }
+    )
+
+
+def _ended(run: Run) -> float:
+    return run.completed_at.timestamp() if run.completed_at else 0.0

@@ -1,0 +1,189 @@
+"""What a finished Job came to: the runner's own report, else what Job and Pods tell. Pure.
+
+A run that died without a word (image missing, killed, evicted, deadline) still has an outcome: failed, with a reason
+that a person can act on.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+from pydantic import ValidationError
+
+from councilor_operator.api.v1alpha1 import ActiveRun, NotifiedChannel, Run
+from councilor_operator.names import cron_job_name
+from councilor_operator.observed import JobEnd, ObservedCouncilor, ObservedJob, ObservedPod
+from councilor_runner.contract import (
+    ExitCode,
+    Reason,
+    RunReport,
+    Severity,
+    execution_id,
+    scheduled_time,
+    task_id,
+)
+
+Result = Literal["success", "warning", "error", "failed", "skipped"]
+
+# Waiting reasons that do not pass by themselves while nothing changes (kubelet, Kubernetes 1.36).
+STUCK_REASONS = frozenset(
+    {
+        "ImagePullBackOff",
+        "ErrImagePull",
+        "ErrImageNeverPull",
+        "InvalidImageName",
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "RunContainerError",
+    }
+)
+_NODE_LOST = "NodeLost"
+
+
+def identity(councilor: ObservedCouncilor, agent_id: str, job: ObservedJob) -> tuple[str, str]:
+    """Return (task id, execution id) of a Job as its runner computes them."""
+    scheduled_at = scheduled_time(job.name, cron_job_name(councilor.name))
+    task = task_id(councilor.uid, job.name, None if scheduled_at else job.uid)
+    return task, execution_id(agent_id, task, scheduled_at)
+
+
+def active_run(councilor: ObservedCouncilor, agent_id: str, job: ObservedJob) -> ActiveRun:
+    """Return a Job that is going on as the status lists it."""
+    _, execution = identity(councilor, agent_id, job)
+    return ActiveRun(execution_id=execution, job_name=job.name, started_at=job.started_at or job.created_at)
+
+
+def finished_run(councilor: ObservedCouncilor, agent_id: str, job: ObservedJob, pods: Sequence[ObservedPod]) -> Run:
+    """Return the outcome of a Job that has ended; `pods` are the Pods of that Job that still exist.
+
+    Raises `ValueError` for a Job that has not ended.
+    """
+    if job.end is None:
+        raise ValueError(f"Job {job.name} has not ended")
+    if (report := _last_report(pods)) is not None:
+        return _reported(job, report)
+    return _unreported(councilor, agent_id, job, job.end, pods)
+
+
+def _last_report(pods: Sequence[ObservedPod]) -> RunReport | None:
+    """Return the last word of the last Pod that said something; a Pod that gave up for another one does not outrank
+    it."""
+    reports = []
+    for pod in sorted(pods, key=lambda pod: (pod.exit_code != ExitCode.TEMPORARY, pod.created_at), reverse=True):
+        try:
+            reports.append(RunReport.model_validate_json(pod.termination_message))
+        except ValidationError:
+            continue
+    return reports[0] if reports else None
+
+
+def _reported(job: ObservedJob, report: RunReport) -> Run:
+    return Run(
+        execution_id=report.execution_id,
+        task_id=report.task_id,
+        job_name=job.name,
+        trigger=report.trigger,
+        scheduled_at=report.scheduled_at,
+        # Kubernetes keeps whole seconds; duration_ms has the rest.
+        started_at=report.started_at.replace(microsecond=0),
+        completed_at=report.completed_at.replace(microsecond=0),
+        duration_ms=report.duration_ms,
+        status=report.status,
+        severity=report.severity,
+        result=_result(report),
+        exit_code=report.exit_code,
+        reason=report.reason,
+        message=report.message,
+        summary=report.summary,
+        recorded=report.recorded,
+        notified=tuple(
+            NotifiedChannel(channel=entry.channel, delivered=entry.delivered, reason=entry.reason)
+            for entry in report.notified
+        )
+        or None,
+    )
+
+
+def _result(report: RunReport) -> Result:
+    if report.status == "skipped":
+        return "skipped"
+    if report.status == "error" or report.severity is None:
+        return "failed"
+    severity: Severity = report.severity
+    return severity
+
+
+def _unreported(
+    councilor: ObservedCouncilor, agent_id: str, job: ObservedJob, end: JobEnd, pods: Sequence[ObservedPod]
+) -> Run:
+    task, execution = identity(councilor, agent_id, job)
+    last = max(pods, key=lambda pod: pod.created_at, default=None)
+    reason, message = _cause(end, last)
+    started = (last.started_at if last else None) or job.started_at or job.created_at
+    completed = (last.finished_at if last else None) or end.at
+    return Run(
+        execution_id=execution,
+        task_id=task,
+        job_name=job.name,
+        trigger="manual" if job.scheduled_at is None else "scheduled",
+        scheduled_at=job.scheduled_at,
+        started_at=started,
+        completed_at=completed,
+        duration_ms=_milliseconds(started, completed),
+        status="error",
+        severity="error",
+        result="failed",
+        exit_code=last.exit_code if last else None,
+        reason=reason,
+        message=message,
+        recorded=False,
+    )
+
+
+def _cause(end: JobEnd, pod: ObservedPod | None) -> tuple[str, str]:
+    """Return reason and advice for a run whose runner left no report."""
+    if pod is not None and pod.waiting_reason in STUCK_REASONS:
+        return pod.waiting_reason, stuck_message(pod)
+    if pod is not None and pod.terminated_reason == "OOMKilled":
+        return "OOMKilled", "the runner ran out of memory: raise spec.runner.resources.limits.memory"
+    if pod is not None and pod.reason in {"Evicted", _NODE_LOST}:
+        return pod.reason, "the Pod was removed from its node and no attempt was left: raise spec.execution.retries"
+    if pod is not None and pod.unschedulable:
+        return "Unschedulable", stuck_message(pod)
+    if end.reason == "DeadlineExceeded":
+        return (
+            "DeadlineExceeded",
+            "the Job ran into activeDeadlineSeconds before the runner could report: see the events of the Job",
+        )
+    if pod is None:
+        return (
+            "PodGone",
+            f"the Job ended as {end.outcome} and none of its Pods is left to tell why: see the events of the Job",
+        )
+    if pod.exit_code is not None:
+        return (
+            Reason.INTERNAL_ERROR,
+            f"the runner ended with exit code {pod.exit_code} and without a report: see its log",
+        )
+    return end.reason or end.outcome, "the runner left no report: see the events of the Job and its Pods"
+
+
+def stuck_message(pod: ObservedPod) -> str:
+    """Say why a Pod does not start and what to look at; for reasons of `STUCK_REASONS` and for Pods that no node
+    takes."""
+    match pod.waiting_reason:
+        case "ImagePullBackOff" | "ErrImagePull" | "ErrImageNeverPull" | "InvalidImageName":
+            return "the image of the runner cannot be had: check the operator's runner image and its pull secrets"
+        case "CreateContainerConfigError":
+            return (
+                "the container cannot be configured: check that the ConfigMap of task.promptFrom and its key exist in "
+                "this namespace"
+            )
+        case "":
+            return "no node takes the Pod: check spec.runner (resources, nodeSelector, tolerations) against the nodes"
+        case _:
+            return "the container cannot be started: see `kubectl describe pod`"
+
+
+def _milliseconds(start: datetime, end: datetime) -> int:
+    return max(0, int((end - start).total_seconds() * 1000))

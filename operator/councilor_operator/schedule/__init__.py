@@ -1,0 +1,14 @@
+"""The schedules of Councilors: validated, compiled to what a CronJob accepts, and counted ahead as its controller does."""
+
+from councilor_operator.schedule.compiled import CompiledSchedule, compile_schedule, next_times, times_between
+from councilor_operator.schedule.finding import Lint, ScheduleError, Suggestion
+
+__all__ = [
+    "CompiledSchedule",
+    "Lint",
+    "ScheduleError",
+    "Suggestion",
+    "compile_schedule",
+    "next_times",
+    "times_between",
+]

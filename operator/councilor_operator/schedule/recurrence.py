@@ -1,0 +1,244 @@
+"""When a cron expression comes due: the search for the next time, in the wall-clock time of a zone.
+
+Gives, second for second, what `SpecSchedule.Next` of robfig/cron v3.0.1 gives, because the CronJob controller starts
+runs by it and a published next run must be the real one. Consequences for changes of the clock: a wall-clock time that
+does not exist is skipped, an hour that occurs twice comes due twice, and days that do not begin at midnight behave as
+they do there, oddities included (after a shift of half an hour, fixed hours are missed until the next day).
+
+The search walks month, day, hour, minute, each step converted to wall-clock time. Where no change of the clock is
+within reach, many steps are taken as one; close to a change every single step is taken, in the same order as there.
+"""
+
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property, lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from councilor_operator.schedule.dialect import CronRule
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH_DAY: Final = date(1970, 1, 1).toordinal()
+_DAY: Final = 86400
+_SEARCH_YEARS: Final = 5
+# The search may look this far ahead; beyond, Python's calendar ends.
+_LAST_YEAR: Final = 9990
+_LONG_MONTHS: Final = frozenset({1, 3, 5, 7, 8, 10, 12})
+_WHOLE_MONTH: Final = 0xFFFFFFFE
+
+
+def can_come_due(rule: CronRule) -> bool:
+    """Whether any day of the calendar fits the expression: 30 February does not, 29 February does."""
+    if not (rule.minute.bits and rule.hour.bits):
+        return False
+    years = (2000, 2001, 2002, 2003, 2005, 2006, 2009, 2010, 2011, 2012, 2016, 2020, 2024, 2028)
+    recurrence = Recurrence(rule, _UTC)
+    return any(recurrence.days(year, month) for month in range(1, 13) if rule.month.bits >> month & 1 for year in years)
+
+
+class Recurrence:
+    """The times of one expression in one zone. Immutable."""
+
+    def __init__(self, rule: CronRule, zone: ZoneInfo) -> None:
+        self._rule = rule
+        self._zone = zone
+
+    def next(self, after: datetime) -> datetime | None:
+        """The first time due later than `after` (aware), in UTC.
+
+        None when nothing comes due within five calendar years, as for 30 February, or beyond the year 9990.
+        """
+        if after.year > _LAST_YEAR:
+            return None
+        search = _Search(self, self._rule, self._zone, (after - _EPOCH) // timedelta(seconds=1) + 1)
+        last_year = search.local.year + _SEARCH_YEARS
+        while search.local.year <= last_year:
+            if (
+                search.find_month()
+                and search.find_day()
+                and search.find_hour()
+                and search.find_minute()
+                and search.find_second()
+            ):
+                return search.local.astimezone(UTC)
+        return None
+
+    def days(self, year: int, month: int) -> int:
+        """The days of a month that match, as a mask."""
+        first = date(year, month, 1).isoweekday() % 7
+        if month == 2:
+            leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+            return self._days_by_first_weekday[first] & (0x3FFFFFFE if leap else 0x1FFFFFFE)
+        return self._days_by_first_weekday[first] & (0xFFFFFFFE if month in _LONG_MONTHS else 0x7FFFFFFE)
+
+    @cached_property
+    def _days_by_first_weekday(self) -> tuple[int, ...]:
+        """For months that begin on Sunday, Monday, ...: the mask of matching days among 1 to 31."""
+        rule = self._rule
+        masks = []
+        for first in range(7):
+            weekdays = 0
+            for day in range(1, 32):
+                weekdays |= (rule.weekday.bits >> (first + day - 1) % 7 & 1) << day
+            numbers = rule.day_of_month.bits & _WHOLE_MONTH
+            masks.append(numbers | weekdays if rule.days_are_alternatives else numbers & weekdays)
+        return tuple(masks)
+
+
+class _Search:
+    """One search: an instant (Unix seconds) with its wall-clock reading.
+
+    Each `find_...` moves on until its field matches and returns True; it returns False when that wrapped into the next
+    larger unit, whose field must then be looked at again.
+    """
+
+    def __init__(self, recurrence: Recurrence, rule: CronRule, zone: ZoneInfo, unix: int) -> None:
+        self._recurrence = recurrence
+        self._rule = rule
+        self._zone = zone
+        # Until the first move the smaller fields are those of the start; from then on they are at their beginning.
+        self._moved = False
+        self._set_instant(unix)
+
+    def _set_instant(self, unix: int) -> None:
+        self._unix = unix
+        self.local = datetime.fromtimestamp(unix, self._zone)
+
+    def _set_wall_clock(self, day: int, second: int) -> None:
+        """Go to a wall-clock time, given as ordinal day and second of the day.
+
+        For times that do not exist or occur twice, the choice is that of Go's `time.Date`: the offset in force at the
+        instant which the offset in force at the wall-clock time, read as UTC, leads to.
+        """
+        wall = (day - _EPOCH_DAY) * _DAY + second
+        offset = _offset(datetime.fromtimestamp(wall, self._zone))
+        self._set_instant(wall - offset)
+        settled = _offset(self.local)
+        if settled != offset:
+            self._set_instant(wall - settled)
+
+    def _leap(self, count: int, unit: int) -> None:
+        """Go `count` units of elapsed time ahead, or only one when the clock changes on the way."""
+        unix, offset = self._unix, self.local.utcoffset()
+        self._set_instant(unix + count * unit)
+        if count > 1 and self.local.utcoffset() != offset:
+            self._set_instant(unix + unit)
+
+    def find_month(self) -> bool:
+        months = self._rule.month.bits
+        while not months >> self.local.month & 1:
+            local = self.local
+            if not self._moved:
+                self._moved = True
+                self._set_wall_clock(local.toordinal() - local.day + 1, 0)
+                local = self.local
+            following = _lowest_above(months, local.month, 13)
+            if not self._is_plain_midnight() or local.day != 1:
+                following = local.month + 1
+            else:
+                here, there = local.toordinal(), _first_of_month(local.year, following)
+                if any(
+                    here < day <= there and date.fromordinal(day).day == 1 for day in _late_days(self._zone, local.year)
+                ):
+                    following = local.month + 1
+            self._set_wall_clock(_first_of_month(local.year, following) + local.day - 1, _second_of_day(local))
+            if self.local.month == 1:
+                return False
+        return True
+
+    def find_day(self) -> bool:
+        while True:
+            local = self.local
+            days = self._recurrence.days(local.year, local.month)
+            if days >> local.day & 1:
+                return True
+            if not self._moved:
+                self._moved = True
+                self._set_wall_clock(local.toordinal(), 0)
+                local = self.local
+            here = local.toordinal()
+            there = here + 1
+            if self._is_plain_midnight():
+                length = _first_of_month(local.year, local.month + 1) - here + local.day - 1
+                there = here - local.day + _lowest_above(days, local.day, length + 1)
+                if any(here < day <= there for day in _late_days(self._zone, local.year)):
+                    there = here + 1
+            begin = self._unix
+            self._step_to_day(there, _second_of_day(local))
+            if self._unix <= begin:
+                # A whole day was skipped (Kwajalein, 21 August 1993). There the search never ends; here it goes on.
+                self._step_to_day(there + 1, 0)
+            if self.local.day == 1:
+                return False
+
+    def _step_to_day(self, day: int, second: int) -> None:
+        self._set_wall_clock(day, second)
+        if (hour := self.local.hour) != 0:
+            self._set_instant(self._unix + 3600 * (24 - hour if hour > 12 else -hour))
+
+    def find_hour(self) -> bool:
+        hours = self._rule.hour.bits
+        while not hours >> self.local.hour & 1:
+            if not self._moved:
+                self._moved = True
+                self._set_wall_clock(self.local.toordinal(), self.local.hour * 3600)
+            hour = self.local.hour
+            self._leap(_lowest_above(hours, hour, 24) - hour, 3600)
+            if self.local.hour == 0:
+                return False
+        return True
+
+    def find_minute(self) -> bool:
+        minutes = self._rule.minute.bits
+        while not minutes >> self.local.minute & 1:
+            if not self._moved:
+                self._moved = True
+                self._set_instant(self._unix - self._unix % 60)
+            minute = self.local.minute
+            self._leap(_lowest_above(minutes, minute, 60) - minute, 60)
+            if self.local.minute == 0:
+                return False
+        return True
+
+    def find_second(self) -> bool:
+        if self.local.second == 0:
+            return True
+        self._moved = True
+        self._set_instant(self._unix + 60 - self.local.second)
+        return False
+
+    def _is_plain_midnight(self) -> bool:
+        return self.local.hour == self.local.minute == self.local.second == 0
+
+
+def _lowest_above(bits: int, position: int, otherwise: int) -> int:
+    """The lowest set bit above a position, `otherwise` when there is none below that."""
+    higher = bits >> (position + 1)
+    return min(position + (higher & -higher).bit_length(), otherwise) if higher else otherwise
+
+
+def _offset(local: datetime) -> int:
+    offset = local.utcoffset()
+    assert offset is not None  # noqa: S101 - every reading carries its zone
+    return offset.days * _DAY + offset.seconds
+
+
+def _second_of_day(local: datetime) -> int:
+    return local.hour * 3600 + local.minute * 60 + local.second
+
+
+def _first_of_month(year: int, month: int) -> int:
+    """The ordinal day of the first of a month; month 13 is the next January."""
+    return date(year + 1, 1, 1).toordinal() if month > 12 else date(year, month, 1).toordinal()
+
+
+@lru_cache(maxsize=4096)
+def _late_days(zone: ZoneInfo, year: int) -> tuple[int, ...]:
+    """The days of a year, and the New Year's Day after it, on which midnight does not exist (ordinal days)."""
+    first, last = date(year, 1, 1).toordinal(), date(year + 1, 1, 1).toordinal()
+    late = []
+    for day in range(first, last + 1):
+        midnight = datetime.combine(date.fromordinal(day), datetime.min.time(), zone)
+        # In a gap, fold 0 reads the clock before the change and fold 1 the one after, which is ahead.
+        if _offset(midnight.replace(fold=1)) > _offset(midnight):
+            late.append(day)
+    return tuple(late)

@@ -1,0 +1,247 @@
+"""The status of a Councilor: conditions, phase, next runs, and the smallest patch that makes it so. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from councilor_operator.api.v1alpha1 import Condition, CouncilorStatus, Run
+from councilor_operator.constants import ConditionReason, ConditionType
+from councilor_operator.observed import ObservedCronJob, ObservedJob
+from councilor_operator.plan import START_TOLERANCE, Decision, Observation, Refusal, overdue
+from councilor_operator.runs.outcome import STUCK_REASONS, active_run, stuck_message
+from councilor_operator.schedule import next_times
+
+NEXT_RUNS = 3
+LATE = timedelta(seconds=5)
+"""How long after a scheduled time to look again when nothing was heard."""
+
+Phase = Literal["Scheduled", "Running", "Paused", "Suspended", "Invalid"]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event about a Councilor, sent after the status write that it goes with."""
+
+    type: Literal["Normal", "Warning"]
+    reason: str
+    action: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a pass has to say."""
+
+    status: CouncilorStatus
+    events: tuple[Event, ...]
+    look_again: datetime | None
+    """When to reconcile even if nothing happens."""
+
+
+def report(
+    observation: Observation,
+    decision: Decision,
+    cron_job: ObservedCronJob | None,
+    refusal: Refusal | None,
+    now: datetime,
+) -> Report:
+    """Return status, events and the time of the next look.
+
+    `cron_job` is the CronJob after the apply; `refusal` is the decision's own or what the apply met.
+    """
+    councilor = observation.councilor
+    agent_id = str(councilor.spec.get("agentId", ""))
+    active = [job for job in observation.jobs if job.end is None]
+    upcoming: list[datetime] = []
+    if refusal is None and decision.schedule is not None and cron_job is not None and not decision.suspended:
+        anchor = cron_job.last_schedule_time or cron_job.created_at
+        upcoming = next_times(decision.schedule, after=now, count=NEXT_RUNS, anchor=anchor)
+
+    stuck = _stuck(observation, active)
+    zone = decision.schedule.time_zone if decision.schedule else None
+    conditions = (
+        _ready(decision, cron_job, refusal),
+        _scheduled(decision, refusal),
+        _healthy(decision.ledger.last_run, stuck),
+    )
+    status = decision.ledger.model_copy(
+        update={
+            "observed_generation": councilor.generation,
+            "conditions": tuple(
+                _stamped(condition, decision.ledger.conditions, councilor.generation, now) for condition in conditions
+            ),
+            "phase": _phase(decision, refusal, active),
+            "cron_job_name": cron_job.name if cron_job else None,
+            "schedule": decision.schedule.cron_expression if decision.schedule else None,
+            "time_zone": zone,
+            "next_run_times": tuple(_local(time, zone) for time in upcoming) if upcoming and zone else None,
+            "active": tuple(
+                active_run(councilor, agent_id, job)
+                for job in sorted(active, key=lambda job: (job.created_at, job.name))
+            )
+            or None,
+        }
+    )
+    looks = [time + LATE for time in upcoming[:1]]
+    looks += [(job.started_at or job.created_at) + START_TOLERANCE for job in active if not overdue(job, now)]
+    return Report(
+        status=status,
+        events=tuple(_events(decision, status)),
+        look_again=min((look for look in looks if look > now), default=None),
+    )
+
+
+def document(status: CouncilorStatus) -> dict[str, Any]:
+    """Return a status as the API holds it."""
+    return status.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def merge_patch(observed: Mapping[str, Any], desired: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON merge patch (RFC 7386) from `observed` to `desired`; empty when they are equal."""
+    patch: dict[str, Any] = {key: None for key in observed if key not in desired}
+    for key, value in desired.items():
+        before = observed.get(key)
+        if isinstance(before, Mapping) and isinstance(value, Mapping):
+            if nested := merge_patch(before, value):
+                patch[key] = nested
+        elif before != value:
+            patch[key] = value
+    return patch
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """A condition before it has a time."""
+
+    type: ConditionType
+    status: Literal["True", "False", "Unknown"]
+    reason: str
+    message: str
+
+
+def _ready(decision: Decision, cron_job: ObservedCronJob | None, refusal: Refusal | None) -> _Claim:
+    if refusal is not None:
+        return _Claim(ConditionType.READY, "False", refusal.reason, refusal.message)
+    name = cron_job.name if cron_job else ""
+    warnings = decision.schedule.warnings if decision.schedule else ()
+    notes = "".join(f"; note: {warning.message}" for warning in warnings)
+    return _Claim(
+        ConditionType.READY, "True", ConditionReason.RECONCILED, f"CronJob {name} is as the spec demands{notes}"
+    )
+
+
+def _scheduled(decision: Decision, refusal: Refusal | None) -> _Claim:
+    if refusal is not None:
+        message = "no run will come until the condition Ready is True"
+        return _Claim(ConditionType.SCHEDULED, "False", refusal.reason, message)
+    if not decision.enabled:
+        message = "paused: set spec.schedule.enabled to true to resume"
+        return _Claim(ConditionType.SCHEDULED, "False", ConditionReason.PAUSED, message)
+    if decision.breaker_open:
+        stats = decision.ledger.stats
+        failures = stats.consecutive_failures if stats else 0
+        message = (
+            f"{failures} runs in a row failed, so no more are started: see status.lastRun, mend the cause, then change "
+            "the spec, set spec.schedule.enabled to false and true again, or run it once by hand with success"
+        )
+        return _Claim(ConditionType.SCHEDULED, "False", ConditionReason.SUSPENDED, message)
+    return _Claim(ConditionType.SCHEDULED, "True", ConditionReason.ACTIVE, "runs are started at status.nextRunTimes")
+
+
+def _healthy(last: Run | None, stuck: str | None) -> _Claim:
+    if stuck is not None:
+        return _Claim(ConditionType.HEALTHY, "False", ConditionReason.RUNNER_CANNOT_START, stuck)
+    if last is None:
+        return _Claim(ConditionType.HEALTHY, "Unknown", ConditionReason.NO_RUN_YET, "no run has ended yet")
+    if last.reason in {"DatabaseRefused", "DatabaseUnreachable"} and last.status == "completed":
+        message = f"run {last.execution_id} completed, but its record is missing: {last.message or last.reason}"
+        return _Claim(ConditionType.HEALTHY, "False", ConditionReason.RECORD_FAILED, message)
+    match last.result:
+        case "failed":
+            message = f"run {last.execution_id} failed, {last.reason}: {last.message or 'see the log of its Job'}"
+            return _Claim(ConditionType.HEALTHY, "False", ConditionReason.RUN_FAILED, message)
+        case "skipped":
+            message = f"run {last.execution_id} was skipped: {last.message or last.reason}"
+            return _Claim(ConditionType.HEALTHY, "True", ConditionReason.RUN_SKIPPED, message)
+        case verdict:
+            message = f"run {last.execution_id} completed, judged {verdict}"
+            return _Claim(ConditionType.HEALTHY, "True", ConditionReason.RUN_SUCCEEDED, message)
+
+
+def _stuck(observation: Observation, active: list[ObservedJob]) -> str | None:
+    for job in active:
+        for pod in observation.pods.get(job.uid, ()):
+            if pod.waiting_reason in STUCK_REASONS:
+                return f"Job {job.name}: {pod.waiting_reason}, {stuck_message(pod)}"
+            if pod.unschedulable:
+                return f"Job {job.name}: {stuck_message(pod)}"
+        if job.uid in observation.pods and not observation.pods[job.uid]:
+            return (
+                f"Job {job.name} has no Pod: see its events; a quota or the Pod Security level of the namespace may "
+                "refuse it"
+            )
+    return None
+
+
+def _stamped(claim: _Claim, before: tuple[Condition, ...], generation: int, now: datetime) -> Condition:
+    """Give a condition its time: it moves only when the status does."""
+    old = next((condition for condition in before if condition.type == claim.type), None)
+    unchanged = old is not None and old.status == claim.status
+    return Condition(
+        type=claim.type,
+        status=claim.status,
+        observed_generation=generation,
+        last_transition_time=old.last_transition_time if old and unchanged else now.replace(microsecond=0),
+        reason=claim.reason,
+        message=claim.message[:1024],
+    )
+
+
+def _phase(decision: Decision, refusal: Refusal | None, active: list[ObservedJob]) -> Phase:
+    if refusal is not None:
+        return "Invalid"
+    if active:
+        return "Running"
+    if not decision.enabled:
+        return "Paused"
+    return "Suspended" if decision.breaker_open else "Scheduled"
+
+
+def _local(time: datetime, zone: str) -> str:
+    return time.astimezone(ZoneInfo(zone)).isoformat(timespec="seconds")
+
+
+def _events(decision: Decision, status: CouncilorStatus) -> list[Event]:
+    before = {condition.type: condition for condition in decision.ledger.conditions}
+    events = []
+    for condition in status.conditions:
+        old = before.get(condition.type)
+        if old is not None and (old.status, old.reason) == (condition.status, condition.reason):
+            continue
+        match condition.type, condition.status:
+            case (ConditionType.READY, "False") | (ConditionType.HEALTHY, "False") if condition.reason not in {
+                ConditionReason.RUN_FAILED,
+                ConditionReason.RECORD_FAILED,
+            }:
+                events.append(Event("Warning", condition.reason, "Reconcile", condition.message))
+            case ConditionType.READY, "True":
+                events.append(Event("Normal", condition.reason, "Reconcile", condition.message))
+            case ConditionType.SCHEDULED, _ if condition.reason == ConditionReason.SUSPENDED:
+                events.append(Event("Warning", condition.reason, "Suspend", condition.message))
+            case ConditionType.SCHEDULED, _ if condition.reason == ConditionReason.PAUSED:
+                events.append(Event("Normal", condition.reason, "Suspend", condition.message))
+            case _:
+                pass
+    for run in decision.finished:
+        if run.result == "failed":
+            note = f"run {run.execution_id} of Job {run.job_name} failed, {run.reason}: {run.message or 'see its log'}"
+            events.append(Event("Warning", "RunFailed", "Run", note))
+        elif run.result == "skipped":
+            note = f"run {run.execution_id} of Job {run.job_name} was skipped: {run.message or run.reason}"
+            events.append(Event("Warning", "RunSkipped", "Run", note))
+        else:
+            note = f"run {run.execution_id} of Job {run.job_name} completed, judged {run.result}"
+            events.append(Event("Normal", "RunCompleted", "Run", note))
+    return events

@@ -1,0 +1,1 @@
+"""The runner: one execution of one councilor, started by a Kubernetes Job."""

@@ -1,0 +1,47 @@
+"""Starts and ends a control plane with the project's own launcher."""
+
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+LAUNCHER = ROOT / "hack/cluster/cluster"
+
+
+class ControlPlane:
+    """etcd, API server and controller-manager on loopback; `state` is a folder of its own."""
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+
+    def up(self) -> Path:
+        """Start it; returns the path of the kubeconfig."""
+        return Path(self._run("up", "--audit").strip())
+
+    def down(self) -> None:
+        """End it."""
+        self._run("down")
+
+    def kill(self, component: str) -> None:
+        """End a component as a crash would."""
+        self._run("kill", component)
+
+    def restart(self, component: str) -> None:
+        """Start a component anew; returns when it is ready."""
+        self._run("restart", component)
+
+    def kubectl(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run kubectl."""
+        command = [str(LAUNCHER), "--state", str(self._state), "--control-plane", "kubectl", *arguments]
+        return subprocess.run(command, check=check, capture_output=True, text=True, timeout=60)
+
+    @property
+    def audit_log(self) -> Path:
+        """The API server's own record of requests, one JSON document a line."""
+        return self._state / "audit.log"
+
+    def _run(self, command: str, *arguments: str) -> str:
+        line = [str(LAUNCHER), "--state", str(self._state), "--control-plane", command, *arguments]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=1800, check=False)
+        if done.returncode:
+            raise AssertionError(f"cluster {command}: {done.stderr}")
+        return done.stdout

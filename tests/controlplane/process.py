@@ -1,0 +1,68 @@
+"""The operator as a process of its own, as in a Pod, with the machine's kubeconfig."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from tests.controlplane.api import eventually
+
+ENVIRONMENT = {
+    "COUNCILOR_RUNNER_IMAGE": "councilor-runner:test",
+    "COUNCILOR_CONDUCTOR_URL": "http://conductor.test:8000",
+    "COUNCILOR_CONDUCTOR_GATEWAY_URL": "http://conductor.test:8080",
+    "COUNCILOR_DEFAULT_CWD": "/srv/project",
+    "COUNCILOR_LISTEN_ADDRESS": "127.0.0.1",
+    "COUNCILOR_METRICS_PORT": "0",
+}
+
+
+class OperatorProcess:
+    """Start, kill -9 and end the operator; its log is kept in a file."""
+
+    def __init__(self, kubeconfig: Path, log: Path, *, health_port: int, **settings: str) -> None:
+        self._environment = {
+            **{key: value for key, value in os.environ.items() if not key.startswith("COUNCILOR_")},
+            **ENVIRONMENT,
+            "COUNCILOR_HEALTH_PORT": str(health_port),
+            "KUBECONFIG": str(kubeconfig),
+            **settings,
+        }
+        self._health = f"http://127.0.0.1:{health_port}/healthz"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.log = log
+
+    def start(self) -> None:
+        """Start it and wait until it answers its probe."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "councilor_operator"], env=self._environment, stdout=log, stderr=log
+            )
+        eventually(self._healthy, f"the operator is not healthy, see its log:\n{self.log}", seconds=30)
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """Ask it to end and wait; returns the exit code."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> int:
+        if self._process is None:
+            return 0
+        self._process.send_signal(how)
+        code = self._process.wait(timeout=30)
+        self._process = None
+        return code
+
+    def _healthy(self) -> bool:
+        if self._process is not None and self._process.poll() is not None:
+            raise AssertionError(f"the operator ended: {self.log.read_text()[-4000:]}")
+        try:
+            return httpx.get(self._health, timeout=2).status_code == 200
+        except httpx.TransportError:
+            return False

@@ -1,0 +1,398 @@
+"""The operator against a real API server and real controllers: what a user does, and what has to follow."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+
+from councilor_runner.contract import Reason
+from tests.controlplane import pods
+from tests.controlplane.api import COUNCILORS, CRON_JOBS, EVENTS, JOBS, PODS, Api, Object, eventually
+from tests.controlplane.launcher import ControlPlane
+from tests.controlplane.process import OperatorProcess
+
+pytestmark = pytest.mark.usefixtures("operator_process")
+
+
+def new_councilor(name: str, **spec: Any) -> Object:
+    """Return a small Councilor that runs once a year unless told otherwise."""
+    defaults: Object = {
+        "agentId": "CoverageReviewer_Agent",
+        "schedule": {"type": "cron", "value": "0 0 1 1 *"},
+        "task": {"prompt": "Is test coverage falling?"},
+    }
+    return {
+        "apiVersion": "councilors.conductor.community/v1alpha1",
+        "kind": "Councilor",
+        "metadata": {"name": name},
+        "spec": {**defaults, **spec},
+    }
+
+
+def condition(councilor: Object | None, kind: str) -> Object:
+    """Return a condition of a Councilor, empty if it has none."""
+    conditions = (councilor or {}).get("status", {}).get("conditions", ())
+    return next((item for item in conditions if item["type"] == kind), {})
+
+
+class Councilor:
+    """A Councilor in the cluster, with what a test asks about it."""
+
+    def __init__(self, api: Api, namespace: str, name: str) -> None:
+        self.api, self.namespace, self.name = api, namespace, name
+
+    @classmethod
+    def create(cls, api: Api, namespace: str, name: str, **spec: Any) -> "Councilor":
+        """Create it and wait until the operator has seen it."""
+        api.create(COUNCILORS, namespace, new_councilor(name, **spec))
+        councilor = cls(api, namespace, name)
+        councilor.wait_for_condition("Ready")
+        return councilor
+
+    def get(self) -> Object:
+        """Return it."""
+        found = self.api.get(COUNCILORS, self.namespace, self.name)
+        assert found is not None
+        return found
+
+    @property
+    def status(self) -> Object:
+        """Its status."""
+        return dict(self.get()["status"])
+
+    def cron_job(self) -> Object:
+        """Return its CronJob."""
+        found = self.api.get(CRON_JOBS, self.namespace, self.name)
+        assert found is not None
+        return found
+
+    def changed_since(self, version: str) -> bool:
+        """Tell whether its CronJob has another version than this."""
+        return bool(self.cron_job()["metadata"]["resourceVersion"] != version)
+
+    def jobs(self) -> list[Object]:
+        """Return its Jobs."""
+        return self.api.list(JOBS, self.namespace, f"conductor.community/councilor={self.name}")
+
+    def event_reasons(self) -> list[str]:
+        """Return the reasons of the events about it."""
+        events = self.api.list(EVENTS, self.namespace)
+        return [event["reason"] for event in events if event["regarding"]["name"] == self.name]
+
+    def edit(self, **spec: Any) -> None:
+        """Change its spec."""
+        self.api.patch(COUNCILORS, self.namespace, self.name, {"spec": spec})
+
+    def wait_for_condition(self, kind: str, status: str = "", reason: str = "") -> Object:
+        """Wait for a condition of the newest generation; any status or reason if not given."""
+
+        def reached() -> Object | None:
+            body = self.api.get(COUNCILORS, self.namespace, self.name)
+            found = condition(body, kind)
+            fresh = body is not None and found.get("observedGeneration") == body["metadata"]["generation"]
+            matches = status in {"", found.get("status")} and reason in {"", found.get("reason")}
+            return found if fresh and matches else None
+
+        return eventually(reached, f"condition {kind} {status} {reason} of {self.name}")
+
+    def wait_for_runs(self, total: int) -> Object:
+        """Wait until so many runs are counted; returns the status."""
+        eventually(
+            lambda: self.status.get("stats", {}).get("totalExecutions", 0) >= total, f"{total} runs of {self.name}"
+        )
+        return self.status
+
+    def run_by_hand(self, control_plane: ControlPlane, job: str) -> Object:
+        """Start a run as a user does."""
+        control_plane.kubectl("create", "job", job, f"--from=cronjob/{self.name}", "-n", self.namespace)
+        found = self.api.get(JOBS, self.namespace, job)
+        assert found is not None
+        return found
+
+    def make_due(self) -> None:
+        """Let an interval of one minute be due in a second or two: set back when its CronJob last fired."""
+        last = (datetime.now(tz=UTC) - timedelta(seconds=58)).strftime(pods.UTC_FORMAT)
+        body = {"status": {"lastScheduleTime": last}}
+        self.api.patch(CRON_JOBS, self.namespace, self.name, body, subresource="status")
+
+
+def test_a_councilor_becomes_a_cron_job_and_a_status(api: Api, namespace: str) -> None:
+    councilor = Councilor.create(
+        api,
+        namespace,
+        "coverage",
+        schedule={"type": "cron", "value": "0 9 * * MON-FRI", "timeZone": "America/Sao_Paulo"},
+    )
+
+    cron_job = councilor.cron_job()
+    assert cron_job["spec"]["schedule"] == "0 9 * * MON-FRI"
+    assert cron_job["spec"]["timeZone"] == "America/Sao_Paulo"
+    assert cron_job["spec"]["suspend"] is False
+    owner = cron_job["metadata"]["ownerReferences"][0]
+    assert (owner["kind"], owner["uid"], owner["controller"]) == ("Councilor", councilor.get()["metadata"]["uid"], True)
+
+    status = councilor.status
+    assert status["observedGeneration"] == 1
+    assert status["phase"] == "Scheduled"
+    assert (status["schedule"], status["timeZone"]) == ("0 9 * * MON-FRI", "America/Sao_Paulo")
+    assert {item["type"]: item["status"] for item in status["conditions"]} == {
+        "Ready": "True",
+        "Scheduled": "True",
+        "Healthy": "Unknown",
+    }
+    assert len(status["nextRunTimes"]) == 3
+    assert all(time.endswith("T09:00:00-03:00") for time in status["nextRunTimes"])
+
+
+def test_a_scheduled_run_is_counted_once_and_shown(api: Api, namespace: str, control_plane: ControlPlane) -> None:
+    councilor = Councilor.create(api, namespace, "minute", schedule={"type": "interval", "value": "1m"})
+    councilor.make_due()
+    job = eventually(lambda: next(iter(councilor.jobs()), None), "the CronJob fires")
+    pods.start(api, job)
+    status = eventually(
+        lambda: councilor.status if councilor.status["phase"] == "Running" else None, "the run shows as active"
+    )
+    report = pods.report_of(job, councilor.get(), severity="warning")
+    assert [run["jobName"] for run in status["active"]] == [job["metadata"]["name"]]
+
+    pods.finish(api, job, report)
+
+    status = councilor.wait_for_runs(1)
+    last = status["lastRun"]
+    assert (last["trigger"], last["result"], last["severity"]) == ("scheduled", "warning", "warning")
+    assert last["jobName"] == job["metadata"]["name"]
+    assert last["executionId"] == report.execution_id
+    assert status["stats"]["warning"] == 1
+    assert status["stats"]["successRate"] == 0.0
+    assert condition(councilor.get(), "Healthy")["reason"] == "RunSucceeded"
+    eventually(lambda: "RunCompleted" in councilor.event_reasons(), "the event about the run")
+    table = control_plane.kubectl("get", "councilors", "-n", namespace).stdout
+    assert "CoverageReviewer_Agent" in table
+    assert "warning" in table
+
+
+def test_a_manual_run_is_counted_too(api: Api, namespace: str, control_plane: ControlPlane) -> None:
+    councilor = Councilor.create(api, namespace, "by-hand")
+    job = councilor.run_by_hand(control_plane, "by-hand-now")
+    pods.start(api, job)
+    pods.finish(api, job, pods.report_of(job, councilor.get()))
+
+    status = councilor.wait_for_runs(1)
+
+    assert (status["lastRun"]["trigger"], status["lastRun"]["result"]) == ("manual", "success")
+    assert status["stats"]["successRate"] == 100.0
+    assert status["lastSuccessTime"] == status["lastRun"]["completedAt"]
+
+
+def test_a_run_that_ends_while_the_operator_is_dead_is_counted_once(
+    api: Api, namespace: str, control_plane: ControlPlane, operator_process: OperatorProcess
+) -> None:
+    councilor = Councilor.create(api, namespace, "crash")
+    job = councilor.run_by_hand(control_plane, "crash-1")
+    pods.start(api, job)
+    eventually(lambda: councilor.status["phase"] == "Running", "the run shows as active")
+
+    operator_process.kill()
+    pods.finish(api, job, pods.report_of(job, councilor.get(), severity="error"))
+    operator_process.start()
+
+    councilor.wait_for_runs(1)
+    operator_process.kill()
+    operator_process.start()
+    second = councilor.run_by_hand(control_plane, "crash-2")
+    pods.start(api, second)
+    pods.finish(api, second, pods.report_of(second, councilor.get()))
+    stats = councilor.wait_for_runs(2)["stats"]
+    assert (stats["totalExecutions"], stats["error"], stats["success"], stats["failed"]) == (2, 1, 1, 0)
+
+
+def test_a_run_that_dies_without_a_word_fails_with_a_reason(
+    api: Api, namespace: str, control_plane: ControlPlane
+) -> None:
+    councilor = Councilor.create(api, namespace, "silent", execution={"retries": 0})
+    job = councilor.run_by_hand(control_plane, "silent-1")
+    pods.start(api, job)
+    pods.finish(api, job, None, exit_code=137)
+
+    last = councilor.wait_for_runs(1)["lastRun"]
+
+    assert (last["result"], last["reason"], last["exitCode"]) == ("failed", "InternalError", 137)
+    assert "exit code 137" in last["message"]
+    assert condition(councilor.get(), "Healthy")["reason"] == "RunFailed"
+
+
+def test_a_runner_that_cannot_start_shows_before_its_deadline(
+    api: Api, namespace: str, control_plane: ControlPlane
+) -> None:
+    councilor = Councilor.create(api, namespace, "no-image")
+    job = councilor.run_by_hand(control_plane, "no-image-1")
+    pods.wait_for_image(api, job)
+
+    healthy = councilor.wait_for_condition("Healthy", "False", "RunnerCannotStart")
+
+    assert "image" in healthy["message"]
+
+
+def test_too_many_failures_suspend_and_a_change_resumes(api: Api, namespace: str, control_plane: ControlPlane) -> None:
+    councilor = Councilor.create(api, namespace, "breaker", suspendAfterFailures=2)
+    for number in (1, 2):
+        job = councilor.run_by_hand(control_plane, f"breaker-{number}")
+        pods.start(api, job)
+        report = pods.report_of(
+            job, councilor.get(), status="error", severity="error", reason=Reason.AGENT_FAILED, exit_code=10
+        )
+        pods.finish(api, job, report)
+        councilor.wait_for_runs(number)
+
+    scheduled = councilor.wait_for_condition("Scheduled", "False", "Suspended")
+    assert "2 runs in a row failed" in scheduled["message"]
+    assert councilor.cron_job()["spec"]["suspend"] is True
+    assert councilor.status["phase"] == "Suspended"
+
+    councilor.edit(title="Coverage counsel")
+    councilor.wait_for_condition("Scheduled", "True")
+    assert councilor.cron_job()["spec"]["suspend"] is False
+
+
+def test_pause_and_resume_start_no_run_by_surprise(api: Api, namespace: str) -> None:
+    councilor = Councilor.create(
+        api, namespace, "pause", schedule={"type": "interval", "value": "1m", "enabled": False}
+    )
+    councilor.wait_for_condition("Scheduled", "False", "Paused")
+    assert councilor.cron_job()["spec"]["suspend"] is True
+    assert "nextRunTimes" not in councilor.status
+    # As if it had been paused for an hour.
+    missed = (datetime.now(tz=UTC) - timedelta(hours=1)).strftime(pods.UTC_FORMAT)
+    body = {"status": {"lastScheduleTime": missed}}
+    api.patch(CRON_JOBS, namespace, "pause", body, subresource="status")
+    resumed = datetime.now(tz=UTC).replace(microsecond=0)
+
+    councilor.edit(schedule={"enabled": True})
+    councilor.wait_for_condition("Scheduled", "True")
+
+    assert datetime.fromisoformat(councilor.cron_job()["status"]["lastScheduleTime"]) >= resumed
+    assert datetime.fromisoformat(councilor.status["nextRunTimes"][0]) >= resumed + timedelta(seconds=60)
+    # The controller has looked at the resumed CronJob once another one, made later, has fired.
+    later = Councilor.create(api, namespace, "later", schedule={"type": "interval", "value": "1m"})
+    later.make_due()
+    eventually(later.jobs, "the later CronJob fires")
+    assert councilor.jobs() == []
+
+
+@pytest.mark.parametrize(
+    ("schedule", "reason", "hint"),
+    [
+        ({"type": "cron", "value": "0 9 * * 7"}, "InvalidSchedule", "SUN"),
+        ({"type": "cron", "value": "0 0 9 * * *"}, "InvalidSchedule", "five"),
+        (
+            {"type": "cron", "value": "0 9 * * *", "timeZone": "America/SaoPaulo"},
+            "InvalidSchedule",
+            "America/Sao_Paulo",
+        ),
+    ],
+    ids=["weekday", "fields", "zone"],
+)
+def test_an_invalid_schedule_says_what_to_write(
+    api: Api, namespace: str, schedule: Object, reason: str, hint: str
+) -> None:
+    councilor = Councilor.create(api, namespace, "wrong", schedule=schedule)
+
+    ready = condition(councilor.get(), "Ready")
+
+    assert (ready["status"], ready["reason"]) == ("False", reason)
+    assert hint in ready["message"]
+    assert councilor.status["phase"] == "Invalid"
+    assert api.get(CRON_JOBS, namespace, "wrong") is None
+
+
+def test_a_schedule_that_turns_invalid_suspends_and_keeps_the_cron_job(api: Api, namespace: str) -> None:
+    councilor = Councilor.create(api, namespace, "turns")
+    uid = councilor.cron_job()["metadata"]["uid"]
+
+    councilor.edit(schedule={"value": "0 9 31 2 *"})
+    councilor.wait_for_condition("Ready", "False", "InvalidSchedule")
+
+    cron_job = councilor.cron_job()
+    assert (cron_job["metadata"]["uid"], cron_job["spec"]["suspend"]) == (uid, True)
+    councilor.edit(schedule={"value": "0 9 28 2 *"})
+    councilor.wait_for_condition("Ready", "True")
+    assert councilor.cron_job()["spec"]["suspend"] is False
+
+
+def test_a_foreign_cron_job_of_the_same_name_is_left_alone(api: Api, namespace: str) -> None:
+    container = {"name": "runner", "image": "busybox"}
+    spec = {
+        "schedule": "0 0 1 1 *",
+        "jobTemplate": {"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [container]}}}},
+    }
+    foreign = api.create(CRON_JOBS, namespace, {"metadata": {"name": "taken"}, "spec": spec})
+
+    councilor = Councilor.create(api, namespace, "taken")
+
+    assert condition(councilor.get(), "Ready")["reason"] == "NameConflict"
+    assert councilor.cron_job()["metadata"]["resourceVersion"] == foreign["metadata"]["resourceVersion"]
+
+
+def test_what_others_change_is_put_back(api: Api, namespace: str) -> None:
+    councilor = Councilor.create(api, namespace, "drift")
+    wanted = councilor.cron_job()["spec"]
+
+    for change in (
+        {"spec": {"schedule": "* * * * *"}},
+        {"spec": {"suspend": True}},
+        {"metadata": {"labels": {"app.kubernetes.io/managed-by": "somebody"}}},
+        {"metadata": {"ownerReferences": None}},
+    ):
+        version = api.patch(CRON_JOBS, namespace, "drift", change)["metadata"]["resourceVersion"]
+        eventually(partial(councilor.changed_since, version), f"{change} is put back")
+        assert councilor.cron_job()["spec"] == wanted
+    before = councilor.cron_job()["metadata"]["uid"]
+    api.delete(CRON_JOBS, namespace, "drift")
+
+    def remade() -> bool:
+        found = api.get(CRON_JOBS, namespace, "drift")
+        return found is not None and found["metadata"]["uid"] != before
+
+    eventually(remade, "the deleted CronJob is made again")
+    assert councilor.cron_job()["spec"] == wanted
+
+
+def test_deleting_the_councilor_takes_everything_along(api: Api, namespace: str, control_plane: ControlPlane) -> None:
+    councilor = Councilor.create(api, namespace, "gone")
+    pods.start(api, councilor.run_by_hand(control_plane, "gone-1"))
+
+    api.delete(COUNCILORS, namespace, "gone")
+
+    for kind in (COUNCILORS, CRON_JOBS, JOBS, PODS):
+        eventually(partial(_none_left, api, kind, namespace), f"no {kind[1]} are left")
+
+
+def _none_left(api: Api, kind: tuple[str, str], namespace: str) -> bool:
+    return not api.list(kind, namespace)
+
+
+def test_a_restart_with_nothing_to_do_writes_nothing(
+    api: Api, namespace: str, control_plane: ControlPlane, operator_process: OperatorProcess
+) -> None:
+    for number in range(5):
+        Councilor.create(api, namespace, f"quiet-{number}")
+    operator_process.stop()
+    before = control_plane.audit_log.stat().st_size
+
+    operator_process.start()
+    # A Councilor made after the restart is reconciled after those that were listed at the start.
+    Councilor.create(api, namespace, "after-restart")
+
+    writes = []
+    with control_plane.audit_log.open() as log:
+        log.seek(before)
+        for line in log:
+            entry = json.loads(line)
+            target = entry.get("objectRef", {})
+            ours = "councilor-operator" in entry.get("userAgent", "") and target.get("namespace") == namespace
+            if ours and entry["verb"] not in {"get", "list", "watch"} and target.get("resource") != "events":
+                writes.append(f"{entry['verb']} {target['resource']}/{target['name']}")
+    assert [write for write in set(writes) if "quiet" in write] == []
+    assert any("after-restart" in write for write in writes)
