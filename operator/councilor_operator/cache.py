@@ -35,6 +35,7 @@ class Store(Generic[Observed]):
         self._objects: dict[str, Observed] = {}
         self._groups: dict[str, set[str]] = {}
         self._deleted: dict[str, int] = {}
+        self._listed = 0
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -50,7 +51,9 @@ class Store(Generic[Observed]):
     def put(self, item: Observed) -> bool:
         """Take a version; False if this one or a newer one is known already, or the object was deleted."""
         known = self._objects.get(item.uid)
-        newest = _version(known) if known is not None else self._deleted.get(item.uid, 0)
+        # A list is complete up to its version: what it lacked and no event brought since is gone, and a late event of
+        # that time must not bring it back. What comes back, with a label that was put back, has a later version.
+        newest = _version(known) if known is not None else max(self._listed, self._deleted.get(item.uid, 0))
         if newest >= _version(item):
             return False
         if known is not None:
@@ -61,8 +64,7 @@ class Store(Generic[Observed]):
 
     def drop(self, item: Observed) -> None:
         """Forget an object that was deleted, or that left the watch because it lost its label."""
-        # A list that was taken before may still arrive: it must not bring this version back. A later version may
-        # come, when the label was put back.
+        # A list that was taken before may still arrive: it must not bring this version back.
         self._deleted[item.uid] = _version(item)
         known = self._objects.get(item.uid)
         if known is not None and _version(known) <= _version(item):
@@ -82,6 +84,7 @@ class Store(Generic[Observed]):
         ]
         for item in gone:
             self.drop(item)
+        self._listed = int(list_version)
         self._deleted.clear()
         return changed + gone
 

@@ -6,6 +6,7 @@ the errors of `errors.py` here and nowhere else.
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,7 +29,8 @@ from councilor_operator.errors import (
 
 SERVICE_ACCOUNT_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 REQUEST_TIMEOUT_SECONDS: Final = 30
-APPLY: Final = "application/apply-patch+yaml"
+# The parameter keeps the client from serialising the body: what it makes of characters beyond U+FFFF is no valid YAML.
+APPLY: Final = "application/apply-patch+yaml; charset=utf-8"
 MERGE_PATCH: Final = "application/merge-patch+json"
 JSON: Final = "application/json"
 
@@ -53,6 +55,8 @@ class Connection:
         Raises `TransientError`, `ConflictError`, `NotFoundError` or `RejectedError`.
         """
         configuration = self._client.configuration
+        if content_type == APPLY:
+            body = apply_document(body)
         headers = {"Accept": JSON, "Content-Type": content_type, "User-Agent": f"councilor-operator/{__version__}"}
         # Asked for each time: the token of a service account is rotated on disk.
         if authorization := await configuration.get_api_key_with_prefix("BearerToken"):
@@ -69,6 +73,20 @@ class Connection:
             raise _error(response.status, content, response.headers.get("Retry-After"))
         answer: dict[str, Any] = json.loads(content)
         return answer
+
+
+# Characters that JSON leaves as they are inside strings, and YAML refuses or folds there (YAML 1.1 and 1.2,
+# double-quoted).
+_ESCAPED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
+
+
+def apply_document(manifest: Mapping[str, Any]) -> bytes:
+    """Return a manifest as the YAML that server-side apply takes: JSON without the escapes that YAML does not know.
+
+    JSON writes a character beyond U+FFFF as two escapes, which a YAML parser refuses; UTF-8 is the same in both.
+    """
+    text = json.dumps(manifest, ensure_ascii=False, separators=(",", ":"))
+    return _ESCAPED.sub(lambda match: f"\\u{ord(match[0]):04x}", text).encode()
 
 
 @asynccontextmanager

@@ -5,11 +5,16 @@ has to be there with the same meaning. This finds foreign edits that an input ha
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
-_QUANTITY = re.compile(r"(?P<number>[+-]?[0-9]*\.?[0-9]+)(?P<suffix>[KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?")
+# Maps that belong to one writer as a whole (core/v1, x-kubernetes-map-type: atomic): one more entry changes the
+# meaning.
+_ATOMIC = frozenset({"nodeSelector"})
+_QUANTITY = re.compile(
+    r"(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?P<suffix>[KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?"
+)
 _BINARY = {suffix: Decimal(1024) ** power for power, suffix in enumerate(("Ki", "Mi", "Gi", "Ti", "Pi", "Ei"), start=1)}
 _DECIMAL = {
     suffix: Decimal(10) ** power
@@ -24,9 +29,9 @@ def covers(observed: Any, desired: Any) -> bool:
         return isinstance(observed, Mapping) and all(
             _covers_key(observed.get(key), value, key) for key, value in desired.items()
         )
-    if isinstance(desired, Sequence) and not isinstance(desired, str):
+    if isinstance(desired, list):
         return (
-            isinstance(observed, Sequence)
+            isinstance(observed, list)
             and len(observed) == len(desired)
             and all(covers(have, want) for have, want in zip(observed, desired, strict=True))
         )
@@ -40,8 +45,10 @@ def _covers_key(observed: Any, desired: Any, key: str) -> bool:
             for kind, amounts in desired.items()
             if kind in {"limits", "requests"}
         )
-    # The API server leaves out empty collections and false flags.
-    if observed is None and desired in ({}, [], False):
+    if key in _ATOMIC:
+        return bool(observed == desired)
+    # The API server leaves out what is empty or false; zero it keeps.
+    if observed is None and (desired is False or desired in ("", {}, [])):
         return True
     return covers(observed, desired)
 

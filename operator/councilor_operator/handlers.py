@@ -88,6 +88,6 @@ def build_registry(
 
 
 def quiet_framework_logs() -> None:
-    """Keep kopf's own loggers to what needs attention."""
-    for name in ("kopf.objects", "kopf.activities", "kopf._core"):
+    """Keep the loggers of kopf and of its web server to what needs attention."""
+    for name in ("kopf.objects", "kopf.activities", "kopf._core", "aiohttp.access"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from councilor_runner.contract import Reason
+from councilor_runner.contract import ENV_CONTRACT, Reason, RunContract
 from tests.controlplane import pods
 from tests.controlplane.api import COUNCILORS, CRON_JOBS, EVENTS, JOBS, PODS, Api, Object, eventually
 from tests.controlplane.launcher import ControlPlane
@@ -144,6 +144,16 @@ def test_a_councilor_becomes_a_cron_job_and_a_status(api: Api, namespace: str) -
     }
     assert len(status["nextRunTimes"]) == 3
     assert all(time.endswith("T09:00:00-03:00") for time in status["nextRunTimes"])
+
+
+def test_any_text_reaches_the_runner_as_it_was_written(api: Api, namespace: str) -> None:
+    prompt = "emoji 🧪, breaks \u0085\u2028\u2029, marks \ufeff\x7f, $(MONGODB_URI) $$(HOME) $, quotes \"'\\, tab\tand\nline"
+    councilor = Councilor.create(api, namespace, "text", task={"prompt": prompt}, emoji="🧪")
+
+    assert condition(councilor.get(), "Ready")["status"] == "True"
+    container = councilor.cron_job()["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
+    value = next(item["value"] for item in container["env"] if item["name"] == ENV_CONTRACT)
+    assert RunContract.model_validate_json(value.replace("$$", "$")).task.prompt == prompt
 
 
 def test_a_scheduled_run_is_counted_once_and_shown(api: Api, namespace: str, control_plane: ControlPlane) -> None:

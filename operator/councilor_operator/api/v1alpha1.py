@@ -47,14 +47,14 @@ class Schedule(ApiModel):
         json_schema_extra=rules(
             {
                 "rule": "self.type != 'interval' || self.value.matches('^[1-9][0-9]*[mhd]$')",
-                "message": "an interval is a whole number followed by m, h or d, for example 45m, 6h or 2d; one minute is the "
-                "least; for cron expressions set type: cron",
+                "message": "an interval is a whole number followed by m, h or d, for example 45m, 6h or 2d; one "
+                "minute is the least; for cron expressions set type: cron",
                 "fieldPath": ".value",
             },
             {
                 "rule": "self.type != 'cron' || !self.value.matches('^[0-9]+ *[smhd]$')",
-                "message": "this is an interval, not a cron expression: set type: interval, or write five fields such as "
-                "'0 9 * * MON-FRI'",
+                "message": "this is an interval, not a cron expression: set type: interval, or write five fields such "
+                "as '0 9 * * MON-FRI'",
                 "fieldPath": ".value",
             },
         )

@@ -18,6 +18,7 @@ from councilor_runner.contract import (
     Reason,
     RunReport,
     Severity,
+    Trigger,
     execution_id,
     scheduled_time,
     task_id,
@@ -38,6 +39,9 @@ STUCK_REASONS = frozenset(
     }
 )
 _NODE_LOST = "NodeLost"
+# Bounds of the status's fields, in characters; a report is bounded as a whole only.
+MESSAGE_LIMIT = 1024
+REASON_LIMIT = 256
 
 
 def identity(councilor: ObservedCouncilor, agent_id: str, job: ObservedJob) -> tuple[str, str]:
@@ -61,7 +65,7 @@ def finished_run(councilor: ObservedCouncilor, agent_id: str, job: ObservedJob, 
     if job.end is None:
         raise ValueError(f"Job {job.name} has not ended")
     if (report := _last_report(pods)) is not None:
-        return _reported(job, report)
+        return _reported(councilor, agent_id, job, report)
     return _unreported(councilor, agent_id, job, job.end, pods)
 
 
@@ -77,12 +81,14 @@ def _last_report(pods: Sequence[ObservedPod]) -> RunReport | None:
     return reports[0] if reports else None
 
 
-def _reported(job: ObservedJob, report: RunReport) -> Run:
+def _reported(councilor: ObservedCouncilor, agent_id: str, job: ObservedJob, report: RunReport) -> Run:
+    # A runner that could not read its contract knows no ids.
+    task, execution = identity(councilor, agent_id, job)
     return Run(
-        execution_id=report.execution_id,
-        task_id=report.task_id,
+        execution_id=report.execution_id or execution,
+        task_id=report.task_id or task,
         job_name=job.name,
-        trigger=report.trigger,
+        trigger=report.trigger if report.execution_id else _trigger(job),
         scheduled_at=report.scheduled_at,
         # Kubernetes keeps whole seconds; duration_ms has the rest.
         started_at=report.started_at.replace(microsecond=0),
@@ -93,15 +99,23 @@ def _reported(job: ObservedJob, report: RunReport) -> Run:
         result=_result(report),
         exit_code=report.exit_code,
         reason=report.reason,
-        message=report.message,
+        message=_cut(report.message, MESSAGE_LIMIT),
         summary=report.summary,
         recorded=report.recorded,
         notified=tuple(
-            NotifiedChannel(channel=entry.channel, delivered=entry.delivered, reason=entry.reason)
+            NotifiedChannel(channel=entry.channel, delivered=entry.delivered, reason=_cut(entry.reason, REASON_LIMIT))
             for entry in report.notified
         )
         or None,
     )
+
+
+def _cut(text: str | None, limit: int) -> str | None:
+    return text if text is None or len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _trigger(job: ObservedJob) -> Trigger:
+    return "manual" if job.scheduled_at is None else "scheduled"
 
 
 def _result(report: RunReport) -> Result:
@@ -125,7 +139,7 @@ def _unreported(
         execution_id=execution,
         task_id=task,
         job_name=job.name,
-        trigger="manual" if job.scheduled_at is None else "scheduled",
+        trigger=_trigger(job),
         scheduled_at=job.scheduled_at,
         started_at=started,
         completed_at=completed,

@@ -1,4 +1,4 @@
-"""The schedules of Councilors: validated, compiled to what a CronJob accepts, and counted ahead as its controller does."""
+"""The schedules of Councilors: validated, compiled to what a CronJob accepts, and counted ahead as there."""
 
 from councilor_operator.schedule.compiled import CompiledSchedule, compile_schedule, next_times, times_between
 from councilor_operator.schedule.finding import Lint, ScheduleError, Suggestion

@@ -17,7 +17,9 @@ from councilor_operator.schedule.dialect import (
     parse_field,
     values_of,
 )
+from councilor_operator.schedule.duration import read_length
 from councilor_operator.schedule.finding import ADVICE_LIMIT, VALUE_FIELD, Lint, Suggestion, quote
+from councilor_operator.schedule.interval import nearest_interval
 
 _STEP: Final = re.compile(r"(\*|\?|H|[0-9]+)/([0-9]{1,6})")
 _PLAIN_PART: Final = re.compile(r"(?:[*?]|(?:[0-9]+|[A-Za-z]{3})(?:-(?:[0-9]+|[A-Za-z]{3}))?)(?:/[0-9]+)?")
@@ -55,28 +57,34 @@ def _steps(fields: Sequence[str]) -> Iterator[Lint]:
         if step < field.size and (field.size % step or field is DAY_OF_MONTH):
             yield _uneven(text, field, step, interval)
         elif step >= field.size:
-            first = str(field.low) if match[1] in {"*", "?"} else match[1]
-            advice = Suggestion(value=_with(fields, field, first)) if interval is None else interval
-            or_interval = f", or for a constant distance {interval}" if interval is not None else ""
-            yield Lint(
-                "StepTooLong",
-                VALUE_FIELD,
-                f"the {field.name} {quote(text)} steps over the whole {_CYCLES[field]} and leaves one value. "
-                f"Write {quote(_with(fields, field, first), ADVICE_LIMIT)}{or_interval}.",
-                advice,
-            )
+            yield _whole_cycle(fields, text, field, interval if step > field.size else None)
+
+
+def _whole_cycle(fields: Sequence[str], text: str, field: Field, interval: Suggestion | None) -> Lint:
+    start = text.partition("/")[0]
+    plain = _with(fields, field, str(field.low) if start in {"*", "?"} else start)
+    instead = f", or for a constant distance {interval}" if interval is not None else ""
+    return Lint(
+        "StepTooLong",
+        VALUE_FIELD,
+        f"the {field.name} {quote(text)} steps over the whole {_CYCLES[field]} and leaves one value. "
+        f"Write {quote(plain, ADVICE_LIMIT)}{instead}.",
+        interval or Suggestion(value=plain),
+    )
 
 
 def _uneven(text: str, field: Field, step: int, interval: Suggestion | None) -> Lint:
     plain = text.replace("H", str(field.low))
     values = [str(value) for value in values_of(parse_field(plain, field).bits)]
-    shown = ", ".join(values) if len(values) < 5 else f"{', '.join(values[:3])}, ..., {values[-1]}"
+    few = len(values) < 5
+    shown = f"{', '.join(values[:-1] if few else [*values[:3], '...'])} and {values[-1]}"
     means = f"means {shown}" if plain == text else f"means values such as {shown}"
     advice = f" For every {step} {_UNITS[field][0]} write {interval}." if interval is not None else ""
     return Lint(
         "UnevenStep",
         VALUE_FIELD,
-        f"the {field.name} {quote(text)} starts anew each {_CYCLES[field]}: it {means}, so the last distance differs.{advice}",
+        f"the {field.name} {quote(text)} starts anew each {_CYCLES[field]}: it {means}, so the last distance differs."
+        f"{advice}",
         interval,
     )
 
@@ -89,7 +97,8 @@ def _as_interval(fields: Sequence[str], field: Field, step: int) -> Suggestion |
         return None
     if not all(_NUMBER.fullmatch(text) for text in smaller):
         return None
-    return Suggestion(type="interval", value=f"{step}{_UNITS[field][1]}") if step <= 3650 else None
+    length = read_length(f"{step}{_UNITS[field][1]}")
+    return Suggestion(type="interval", value=nearest_interval(length)) if length is not None else None
 
 
 def _alternative_days(fields: Sequence[str], rule: CronRule) -> Iterator[Lint]:
@@ -98,8 +107,9 @@ def _alternative_days(fields: Sequence[str], rule: CronRule) -> Iterator[Lint]:
         yield Lint(
             "DayOrWeekday",
             VALUE_FIELD,
-            f"day of month {quote(fields[2])} and weekday {quote(fields[4])} are joined by OR: it runs on days that fit "
-            f"either of them. To restrict one alone set the other to *, for example {quote(advice, ADVICE_LIMIT)}.",
+            f"day of month {quote(fields[2])} and weekday {quote(fields[4])} are joined by OR: it runs on days "
+            "that fit either of them. To restrict one alone set the other to *, "
+            f"for example {quote(advice, ADVICE_LIMIT)}.",
             Suggestion(value=advice),
         )
 
@@ -117,7 +127,7 @@ def _every_minute(fields: Sequence[str], rule: CronRule) -> Iterator[Lint]:
 
 
 def _missing_days(fields: Sequence[str], rule: CronRule) -> Iterator[Lint]:
-    days = values_of(rule.day_of_month.bits & ~(1 << 63))
+    days = values_of(rule.day_of_month.bits)
     if rule.days_are_alternatives or days[0] <= 28:
         return
     months = rule.month.bits
@@ -131,7 +141,8 @@ def _missing_days(fields: Sequence[str], rule: CronRule) -> Iterator[Lint]:
     yield Lint(
         "MissingDays",
         VALUE_FIELD,
-        f"the day of month {quote(fields[2])}: {problem}. Day 28 is in every month, for example {quote(advice, ADVICE_LIMIT)}.",
+        f"the day of month {quote(fields[2])}: {problem}. Day 28 is in every month, "
+        f"for example {quote(advice, ADVICE_LIMIT)}.",
         Suggestion(value=advice),
     )
 

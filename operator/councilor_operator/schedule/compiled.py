@@ -22,8 +22,8 @@ _TYPES = ("interval", "cron")
 class CompiledSchedule:
     """A valid schedule.
 
-    `cron_expression` and `time_zone` belong in `spec.schedule` and `spec.timeZone` of the CronJob. `interval` is set for
-    `type: interval` alone; `recurrence` for `type: cron` alone. `warnings` are for the user, the schedule works.
+    `cron_expression` and `time_zone` belong in `spec.schedule` and `spec.timeZone` of the CronJob. `interval` is set
+    for `type: interval` alone, `recurrence` for `type: cron` alone. `warnings` are for the user: the schedule works.
     """
 
     cron_expression: str

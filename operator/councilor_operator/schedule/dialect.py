@@ -1,8 +1,8 @@
 """The CronJob dialect: text of five fields or a descriptor → bit masks.
 
-Lowest module of the package. It accepts and refuses exactly what `ParseStandard` of robfig/cron v3.0.1 does, the parser
-behind `spec.schedule` of a batch/v1 CronJob: also its oddities (`1,,2`, `+5`, `*-9`, `5/10` = 5 to the maximum). Whether
-something accepted is also sensible is judged in `lint`.
+It accepts and refuses exactly what `ParseStandard` of robfig/cron v3.0.1 does, the parser behind `spec.schedule` of a
+batch/v1 CronJob, with its oddities (`1,,2`, `+5`, `*-9`, `5/10` = 5 to the maximum). Whether something accepted is
+also sensible is judged in `caution`.
 """
 
 import re
@@ -40,13 +40,10 @@ class Field:
 MINUTE: Final = Field("minute", 0, 59, {})
 HOUR: Final = Field("hour", 0, 23, {})
 DAY_OF_MONTH: Final = Field("day of month", 1, 31, {})
-MONTH: Final = Field(
-    "month",
-    1,
-    12,
-    {name: n for n, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)},
-)
-WEEKDAY: Final = Field("weekday", 0, 6, {name: n for n, name in enumerate("sun mon tue wed thu fri sat".split())})
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEKDAYS: Final = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
+MONTH: Final = Field("month", 1, 12, {name: number for number, name in enumerate(_MONTHS, start=1)})
+WEEKDAY: Final = Field("weekday", 0, 6, {name: number for number, name in enumerate(_WEEKDAYS)})
 FIELDS: Final = (MINUTE, HOUR, DAY_OF_MONTH, MONTH, WEEKDAY)
 
 DESCRIPTORS: Final[Mapping[str, str]] = {

@@ -7,7 +7,7 @@ suggestion, never a schedule: what is compiled is read by `dialect` alone.
 import re
 from typing import Final
 
-from croniter import CroniterError, croniter
+from croniter import CroniterError, croniter  # type: ignore[import-untyped]
 
 from councilor_operator.schedule.dialect import FIELDS, Field
 

@@ -1,7 +1,7 @@
 """Intervals: `schedule.value` where `schedule.type` is `interval`.
 
-A CronJob knows them as `@every`, whose phase begins with the creation of the CronJob and then follows its last scheduled
-time. Job names carry minutes, so one minute is the shortest distance at which no run is lost.
+A CronJob knows them as `@every`, whose phase begins with the creation of the CronJob and then follows its last
+scheduled time. Job names carry minutes, so one minute is the shortest distance at which no run is lost.
 """
 
 import re

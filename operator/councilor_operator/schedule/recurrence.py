@@ -23,16 +23,25 @@ _SEARCH_YEARS: Final = 5
 # The search may look this far ahead; beyond, Python's calendar ends.
 _LAST_YEAR: Final = 9990
 _LONG_MONTHS: Final = frozenset({1, 3, 5, 7, 8, 10, 12})
-_WHOLE_MONTH: Final = 0xFFFFFFFE
 
 
 def can_come_due(rule: CronRule) -> bool:
-    """Whether any day of the calendar fits the expression: 30 February does not, 29 February does."""
-    if not (rule.minute.bits and rule.hour.bits):
-        return False
-    years = (2000, 2001, 2002, 2003, 2005, 2006, 2009, 2010, 2011, 2012, 2016, 2020, 2024, 2028)
-    recurrence = Recurrence(rule, _UTC)
-    return any(recurrence.days(year, month) for month in range(1, 13) if rule.month.bits >> month & 1 for year in years)
+    """Whether any date at all fits the expression: 30 February does not, 29 February does."""
+    numbered = any(
+        rule.month.bits >> month & 1 and rule.day_of_month.bits & _days_of_month(month, leap=True)
+        for month in range(1, 13)
+    )
+    # Joined by "and", one of the two day fields has a star and so allows every day: only the other one can fail.
+    weekdays = rule.weekday.bits != 0
+    some_day = numbered or (weekdays and rule.month.bits != 0) if rule.days_are_alternatives else numbered and weekdays
+    return some_day and rule.minute.bits != 0 and rule.hour.bits != 0
+
+
+def _days_of_month(month: int, *, leap: bool) -> int:
+    """All days of a month, as a mask."""
+    if month == 2:
+        return 0x3FFFFFFE if leap else 0x1FFFFFFE
+    return 0xFFFFFFFE if month in _LONG_MONTHS else 0x7FFFFFFE
 
 
 class Recurrence:
@@ -65,10 +74,8 @@ class Recurrence:
     def days(self, year: int, month: int) -> int:
         """The days of a month that match, as a mask."""
         first = date(year, month, 1).isoweekday() % 7
-        if month == 2:
-            leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-            return self._days_by_first_weekday[first] & (0x3FFFFFFE if leap else 0x1FFFFFFE)
-        return self._days_by_first_weekday[first] & (0xFFFFFFFE if month in _LONG_MONTHS else 0x7FFFFFFE)
+        leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+        return self._days_by_first_weekday[first] & _days_of_month(month, leap=leap)
 
     @cached_property
     def _days_by_first_weekday(self) -> tuple[int, ...]:
@@ -79,7 +86,7 @@ class Recurrence:
             weekdays = 0
             for day in range(1, 32):
                 weekdays |= (rule.weekday.bits >> (first + day - 1) % 7 & 1) << day
-            numbers = rule.day_of_month.bits & _WHOLE_MONTH
+            numbers = rule.day_of_month.bits
             masks.append(numbers | weekdays if rule.days_are_alternatives else numbers & weekdays)
         return tuple(masks)
 

@@ -101,7 +101,8 @@ def _odd_character(text: str) -> ScheduleError:
     plain = "".join(str(unicodedata.digit(char)) if char.isdigit() else char for char in plain)
     plain = "".join(char for char in plain if char.isprintable())
     return _advise(
-        f"schedule.value holds the character {quote(odd)} ({name[:48]}), cron reads plain digits, letters and signs only",
+        f"schedule.value holds the character {quote(odd)} ({name[:48]}), "
+        "cron reads plain digits, letters and signs only",
         _sound(plain.strip(_QUOTES)) if plain.isascii() else None,
     )
 
@@ -137,7 +138,7 @@ def _refuse_field_count(value: str, fields: list[str]) -> None:
     words = [word for word in re.findall(r"[A-Za-z]{3,}", text) if word.lower()[:3] not in _NAMES]
     if f"@{text.lower()}" in DESCRIPTORS:
         raise _advise(f"{shown} lacks its @", f"@{text.lower()}")
-    if len(words) > 1 or (words and len(fields) != len(FIELDS)):
+    if words and (len(fields) != len(FIELDS) or sum(field.isalpha() for field in fields) > 2):
         raise _advise(
             f"{shown} is not a cron expression: that is five fields, from minute to weekday", from_prose(text)
         )
@@ -215,14 +216,11 @@ def never_refusal(fields: Sequence[str], rule: CronRule) -> ScheduleError:
         zip((rule.minute, rule.hour, rule.day_of_month, rule.month, rule.weekday), FIELDS, strict=True)
     ):
         if not mask.bits:
-            value = "*" if field not in {DAY_OF_MONTH, WEEKDAY, MONTH} else str(field.low)
+            value = "*" if field in {DAY_OF_MONTH, MONTH, WEEKDAY} else "0"
             advice = " ".join([*fields[:position], value, *fields[position + 1 :]])
             return _advise(f"{shown}: the {field.name} {quote(fields[position])} holds no value", advice)
-    days = f"day {quote(fields[2])}"
-    for last in ("30", "29", "28"):
-        if (advice_value := repair([*fields[:2], last, *fields[3:]])) is not None and last != "29":
-            return _advise(f"{shown}: month {quote(fields[3])} has no {days}", advice_value)
-    return _advise(f"{shown}: month {quote(fields[3])} has no {days}", None)
+    advised = repair([*fields[:2], "30", *fields[3:]]) or repair([*fields[:2], "28", *fields[3:]])
+    return _advise(f"{shown}: month {quote(fields[3])} has no day {quote(fields[2])}", advised)
 
 
 def _sound(text: str) -> str | None:

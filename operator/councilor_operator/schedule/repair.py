@@ -60,7 +60,7 @@ def _is_sound(fields: list[str]) -> bool:
 def _names_in_place(fields: Sequence[str]) -> list[str]:
     """The fields with the names of weekdays and months put where they belong, if that place is free."""
     texts = list(fields)
-    for position, text in enumerate(fields):
+    for position, (text, field) in enumerate(zip(fields, FIELDS, strict=True)):
         for home in (MONTH, WEEKDAY):
             there = FIELDS.index(home)
             words = re.findall(r"[A-Za-z]+", text)
@@ -70,7 +70,7 @@ def _names_in_place(fields: Sequence[str]) -> list[str]:
                 and all(word.lower()[:3] in home.names for word in words)
                 and fields[there] == "*"
             ):
-                texts[position], texts[there] = "*", text
+                texts[position], texts[there] = "0" if field in {MINUTE, HOUR} else "*", text
     return texts
 
 
@@ -114,16 +114,15 @@ def _without_calendar_letters(text: str, field: Field) -> str | None:
 def _with_short_names(text: str, field: Field) -> str | None:
     """`monday-Friday` becomes `MON-FRI`."""
     short = _FULL_NAME.sub(lambda match: match[0][:3].upper(), text)
-    return foreign.rewrite_field(short, field)
+    return _as_it_is(short, field) or foreign.rewrite_field(short, field)
 
 
 def _without_signs(text: str, field: Field) -> str | None:
     """Without a sign, a step of 0, or the signs a list or range has too many of."""
-    text = re.sub(r"/-?0*(?![0-9])", "", text)
-    text = re.sub(r"-{2,}", "-", text)
-    text = re.sub(r"(^|[,/-])-", r"\1", text)
-    text = re.sub(r"-(?=$|[,/])", "", text)
-    return foreign.rewrite_field(text, field) if text else None
+    text = re.sub(r"(^|[,/-])[+-]+", r"\1", text)
+    text = re.sub(r"[+-]+(?=$|[,/])", "", text)
+    text = re.sub(r"/0*(?=$|,)", "", text)
+    return _as_it_is(text, field) or foreign.rewrite_field(text, field)
 
 
 def _within_bounds(text: str, field: Field) -> str | None:

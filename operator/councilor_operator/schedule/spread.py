@@ -10,7 +10,7 @@ import re
 from typing import Final
 
 from councilor_operator.schedule.dialect import FIELDS, HOUR, MINUTE, Field, split_fields
-from councilor_operator.schedule.finding import ScheduleError, Suggestion, quote
+from councilor_operator.schedule.finding import ADVICE_LIMIT, ScheduleError, Suggestion, quote
 
 _TOKEN: Final = re.compile(r"H(?:\(([0-9]{1,3})-([0-9]{1,3})\))?(?:/([0-9]{1,6}))?")
 # What makes a month, a weekday or a day of the month out of an H that stands where it may not.
@@ -37,41 +37,42 @@ def resolve(expression: str, uid: str) -> str:
         plain = [*fields[:position], _FIXED_INSTEAD[field.name], *fields[position + 1 :]]
         raise ScheduleError(
             f"H is possible in minute and hour only, not in the {field.name} {quote(fields[position])}. "
-            f"Write a fixed value there, for example {quote(' '.join(plain))}.",
+            f"Write a fixed value there, for example {quote(' '.join(plain), ADVICE_LIMIT)}.",
             Suggestion(value=" ".join(plain)),
         )
     return " ".join(
         ",".join(
-            _resolve_part(part, field, f"{uid}/{field.name}/{index}") if part.startswith("H") else part
+            _resolve_part(part, field, f"{uid}/{field.name}/{index}", expression) if part.startswith("H") else part
             for index, part in enumerate(text.split(","))
         )
         for text, field in zip(fields, FIELDS, strict=True)
     )
 
 
-def _resolve_part(part: str, field: Field, key: str) -> str:
+def _resolve_part(part: str, field: Field, key: str, expression: str) -> str:
     token = _TOKEN.fullmatch(part)
+    half = f"H({field.low}-{field.high // 2})"
     if token is None:
-        raise ScheduleError(
-            f"{quote(part)} in the {field.name} is no form of H. "
-            f"Write H, H(a-b), H/n or H(a-b)/n, for example H({field.low}-{field.high // 2})."
-        )
+        raise _refusal(part, field, "is no form of H: those are H, H(a-b), H/n and H(a-b)/n", "H", expression)
     low, high = (field.low, field.high) if token[1] is None else (int(token[1]), int(token[2]))
     if not field.low <= low <= high <= field.high:
-        raise ScheduleError(
-            f"the range of {quote(part)} in the {field.name} must go upwards within {field.low}-{field.high}, "
-            f"for example H({field.low}-{field.high // 2})."
-        )
+        raise _refusal(part, field, f"needs a range that goes up within {field.low}-{field.high}", half, expression)
     if token[3] is None:
         return str(low + _hash(key) % (high - low + 1))
     step, most = int(token[3]), high - low + 1
     if not 1 <= step <= most:
-        raise ScheduleError(
-            f"the step of {quote(part)} in the {field.name} must be between 1 and {most}. "
-            f"Write H for one value of its own, or a smaller step."
-        )
+        better = part.partition("/")[0]
+        raise _refusal(part, field, f"needs a step from 1 to {most}, or none for a single value", better, expression)
     start = low + _hash(key) % step
     return ",".join(str(value) for value in range(start, high + 1, step))
+
+
+def _refusal(part: str, field: Field, problem: str, better: str, expression: str) -> ScheduleError:
+    advice = expression.replace(part, better, 1)
+    return ScheduleError(
+        f"the {field.name} {quote(part)} in schedule.value {problem}. Write for example {quote(advice, ADVICE_LIMIT)}.",
+        Suggestion(value=advice),
+    )
 
 
 def _hash(key: str) -> int:

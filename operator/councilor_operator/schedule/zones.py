@@ -1,7 +1,7 @@
 """Time zones: which names a CronJob accepts, and what somebody who wrote another one may have meant.
 
-The rules are those of `spec.timeZone` of batch/v1: a name of the IANA database, exact in case, each path part of at most
-14 characters, never `Local`; names that differ from machine to machine (`localtime`) are refused as well.
+The rules are those of `spec.timeZone` of batch/v1: a name of the IANA database, exact in case, each path part of at
+most 14 characters, never `Local`; names that differ from machine to machine (`localtime`) are refused as well.
 """
 
 import difflib
@@ -9,7 +9,7 @@ import re
 import unicodedata
 import zoneinfo
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -131,6 +131,7 @@ def _load(name: str, where: str) -> ZoneInfo:
         return ZoneInfo(name)
     shown = f"{where} {quote(name)}"
     offset = _OFFSET.fullmatch(name)
+    place: str | None
     if name.lower() in {"local", "localtime"}:
         message, place = f"{shown} means another zone on every machine. Write UTC, or a place such as", "UTC"
     elif offset is not None:
@@ -142,11 +143,17 @@ def _load(name: str, where: str) -> ZoneInfo:
     elif (place := _ABBREVIATIONS.get(name.upper())) is not None:
         message = f"{shown} is an abbreviation, and those have no fixed meaning. Write the name of a place, such as"
     elif (place := _nearest(name)) is not None:
-        message = f"{shown} is not the name of a time zone. Did you mean {place}? The form is Area/City, such as"
+        raise ScheduleError(
+            f"{shown} is not the name of a time zone. Did you mean {place}?",
+            Suggestion(time_zone=place),
+            TIME_ZONE_FIELD,
+        )
     else:
         message = f"{shown} is not the name of a time zone. Write the form Area/City of the IANA database, such as"
     example = place if place is not None and "/" in place else _EXAMPLE
-    raise ScheduleError(f"{message} {example}.", Suggestion(time_zone=place) if place else None, TIME_ZONE_FIELD)
+    raise ScheduleError(
+        f"{message} {example}.", Suggestion(time_zone=place) if place is not None else None, TIME_ZONE_FIELD
+    )
 
 
 @cache
@@ -163,7 +170,7 @@ def _names_by_spelling() -> dict[str, str]:
     for name in names:
         if "/" in name:
             cities.setdefault(_plain(name.rpartition("/")[2]), name)
-    return _PLACES_WITHOUT_ZONE | cities | whole
+    return {**_PLACES_WITHOUT_ZONE, **cities, **whole}
 
 
 def _plain(text: str) -> str:
@@ -171,6 +178,7 @@ def _plain(text: str) -> str:
     return re.sub(r"[\s_-]+", "_", letters.strip().replace("\\", "/")).lower()
 
 
+@lru_cache(maxsize=256)
 def _nearest(name: str) -> str | None:
     spellings = _names_by_spelling()
     plain = _plain(name[:64])
@@ -186,7 +194,7 @@ def _oddities(name: str) -> tuple[Lint, ...]:
         return ()
     side = "behind" if fixed[1] == "+" else "ahead of"
     message = (
-        f"{TIME_ZONE_FIELD} {quote(name)} is {fixed[2]} hours {side} UTC, the sign is the reverse of the usual one, and "
-        "knows no daylight saving. Name a place if that is not what you mean, for example America/Sao_Paulo."
+        f"{TIME_ZONE_FIELD} {quote(name)} is {fixed[2]} hours {side} UTC, the sign is the reverse of the usual one, "
+        "and knows no daylight saving. Name a place if that is not what you mean, for example America/Sao_Paulo."
     )
     return (Lint("ReversedOffset", TIME_ZONE_FIELD, message),)
