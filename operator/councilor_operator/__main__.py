@@ -1,4 +1,4 @@
-"""Entry point of the operator: `councilor-operator` or `python -m councilor_operator`."""
+"""Entry point of the operator: `councilor-operator run`, or `python -m councilor_operator run`."""
 
 import asyncio
 import logging
@@ -11,11 +11,18 @@ from councilor_operator import handlers, process
 from councilor_operator.config import OperatorConfig
 from councilor_operator.errors import ConfigurationError
 
-EXIT_CONFIGURATION = 78  # EX_CONFIG of sysexits.h
+EXIT_USAGE, EXIT_CONFIGURATION = 64, 78  # EX_USAGE and EX_CONFIG of sysexits.h
+USAGE = "usage: councilor-operator run\n\nRuns the operator; its settings are environment variables, COUNCILOR_*.\n"
 
 
 def main() -> int:
     """Run the operator; returns the exit code."""
+    if sys.argv[1:] in (["-h"], ["--help"]):
+        sys.stdout.write(USAGE)
+        return 0
+    if sys.argv[1:] != ["run"]:
+        sys.stderr.write(USAGE)
+        return EXIT_USAGE
     try:
         config = OperatorConfig.from_environment(os.environ)
     except ConfigurationError as error:

@@ -12,6 +12,7 @@ from councilor_operator.observed import ObservedCronJob, ObservedJob
 from councilor_operator.plan import START_TOLERANCE, Decision, Observation, Refusal, overdue
 from councilor_operator.runs.outcome import STUCK_REASONS, active_run, stuck_message
 from councilor_operator.schedule import next_times
+from councilor_runner.contract import ExitCode
 
 NEXT_RUNS = 3
 LATE = timedelta(seconds=5)
@@ -155,8 +156,8 @@ def _healthy(last: Run | None, stuck: str | None) -> _Claim:
         return _Claim(ConditionType.HEALTHY, "False", ConditionReason.RUNNER_CANNOT_START, stuck)
     if last is None:
         return _Claim(ConditionType.HEALTHY, "Unknown", ConditionReason.NO_RUN_YET, "no run has ended yet")
-    if last.reason in {"DatabaseRefused", "DatabaseUnreachable"} and last.status == "completed":
-        message = f"run {last.execution_id} completed, but its record is missing: {last.message or last.reason}"
+    if last.exit_code == ExitCode.NOT_RECORDED:
+        message = _not_recorded(last)
         return _Claim(ConditionType.HEALTHY, "False", ConditionReason.RECORD_FAILED, message)
     match last.result:
         case "failed":
@@ -168,6 +169,10 @@ def _healthy(last: Run | None, stuck: str | None) -> _Claim:
         case verdict:
             message = f"run {last.execution_id} completed, judged {verdict}"
             return _Claim(ConditionType.HEALTHY, "True", ConditionReason.RUN_SUCCEEDED, message)
+
+
+def _not_recorded(run: Run) -> str:
+    return f"run {run.execution_id} ended, {run.result}, but MongoDB has no record of it: {run.message or run.reason}"
 
 
 def _stuck(observation: Observation, active: list[ObservedJob]) -> str | None:
@@ -235,6 +240,8 @@ def _events(decision: Decision, status: CouncilorStatus) -> list[Event]:
             case _:
                 pass
     for run in decision.finished:
+        if run.exit_code == ExitCode.NOT_RECORDED:
+            events.append(Event("Warning", ConditionReason.RECORD_FAILED, "Record", _not_recorded(run)))
         if run.result == "failed":
             note = f"run {run.execution_id} of Job {run.job_name} failed, {run.reason}: {run.message or 'see its log'}"
             events.append(Event("Warning", "RunFailed", "Run", note))

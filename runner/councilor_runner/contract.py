@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 CONTRACT_VERSION: Literal[1] = 1
@@ -36,7 +36,7 @@ TERMINATION_MESSAGE_LIMIT = 4096
 SUMMARY_LIMIT = 256
 """Characters of `RunReport.summary`."""
 OVERHEAD_SECONDS = 60
-"""How much longer than `timeoutSeconds` one Pod may need: the claim before it, bookkeeping and notifications after it."""
+"""How much longer than `timeoutSeconds` a Pod may need, for the claim before and the bookkeeping after the run."""
 GRACE_SECONDS = 20
 """How long the runner may need after SIGTERM; the Pod's `terminationGracePeriodSeconds` has to be longer."""
 
@@ -178,7 +178,12 @@ class RunContract(_Model):
     endpoints: Endpoints
 
 
-class ChannelResult(_Model):
+class _ReportModel(_Model):
+    # A newer runner may say more than this operator understands: unlike in the contract, an extra field is no error.
+    model_config = ConfigDict(extra="ignore")
+
+
+class ChannelResult(_ReportModel):
     """What became of one notification."""
 
     channel: str
@@ -186,11 +191,8 @@ class ChannelResult(_Model):
     reason: str | None = None
 
 
-class RunReport(_Model):
+class RunReport(_ReportModel):
     """The runner's last word, written as the termination message: at most `TERMINATION_MESSAGE_LIMIT` bytes of JSON."""
-
-    # A newer runner may say more than this operator understands: unlike the contract, an extra field is no error.
-    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
 
     version: Literal[1] = CONTRACT_VERSION
     execution_id: str
@@ -203,14 +205,15 @@ class RunReport(_Model):
     """How the runner's process ended (`ExitCode`)."""
     agent_exit_code: int | None = None
     """What the agent's command ended with, None when Conductor did not say or there was no command."""
-    reason: Reason
+    reason: str
+    """A `Reason`, or one that only a newer runner knows."""
     message: str | None = None
     """One sentence for a person: what went wrong and what to do. Never document content or a driver's text."""
     summary: Annotated[str, Field(max_length=SUMMARY_LIMIT)] | None = None
     """The beginning of the agent's answer."""
-    scheduled_at: datetime | None = None
-    started_at: datetime
-    completed_at: datetime
+    scheduled_at: AwareDatetime | None = None
+    started_at: AwareDatetime
+    completed_at: AwareDatetime
     duration_ms: int
     dispatched: bool = False
     """Whether Conductor may have been asked to run the agent."""

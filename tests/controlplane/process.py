@@ -39,7 +39,7 @@ class OperatorProcess:
         """Start it and wait until it answers its probe."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "councilor_operator"], env=self._environment, stdout=log, stderr=log
+                [sys.executable, "-m", "councilor_operator", "run"], env=self._environment, stdout=log, stderr=log
             )
         eventually(self._healthy, f"the operator is not healthy, see its log:\n{self.log}", seconds=30)
 

@@ -22,11 +22,13 @@ def fold(status: CouncilorStatus, runs: Mapping[str, Run], existing: Iterable[st
     last, last_success = status.last_run, status.last_success_time
     for run in sorted(runs.values(), key=_ended):
         stats = count(stats, run)
-        recent.insert(0, RecentRun(job_name=run.job_name, completed_at=run.completed_at, result=run.result))
+        recent.append(RecentRun(job_name=run.job_name, completed_at=run.completed_at, result=run.result))
         if last is None or _ended(run) >= _ended(last):
             last = run
         if run.result == "success" and run.completed_at is not None:
             last_success = max(run.completed_at, last_success or run.completed_at)
+    # A run that is seen late takes its place among the others.
+    recent.sort(key=_ended, reverse=True)
     counted = {*(status.counted_jobs or ()), *runs}
     return status.model_copy(
         update={
@@ -54,5 +56,5 @@ def count(stats: Stats, run: Run) -> Stats:
     )
 
 
-def _ended(run: Run) -> float:
+def _ended(run: Run | RecentRun) -> float:
     return run.completed_at.timestamp() if run.completed_at else 0.0

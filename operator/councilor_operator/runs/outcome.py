@@ -70,15 +70,16 @@ def finished_run(councilor: ObservedCouncilor, agent_id: str, job: ObservedJob, 
 
 
 def _last_report(pods: Sequence[ObservedPod]) -> RunReport | None:
-    """Return the last word of the last Pod that said something; a Pod that gave up for another one does not outrank
-    it."""
-    reports = []
-    for pod in sorted(pods, key=lambda pod: (pod.exit_code != ExitCode.TEMPORARY, pod.created_at), reverse=True):
+    """Return the newest result; where there is none, what the newest Pod gave up for."""
+    newest_first = sorted(pods, key=lambda pod: pod.created_at, reverse=True)
+    final = [pod for pod in newest_first if pod.exit_code != ExitCode.TEMPORARY]
+    # A Pod that left the rest to another one does not speak for that one's silent death.
+    for pod in final + [pod for pod in newest_first[:1] if pod not in final]:
         try:
-            reports.append(RunReport.model_validate_json(pod.termination_message))
+            return RunReport.model_validate_json(pod.termination_message)
         except ValidationError:
             continue
-    return reports[0] if reports else None
+    return None
 
 
 def _reported(councilor: ObservedCouncilor, agent_id: str, job: ObservedJob, report: RunReport) -> Run:
@@ -89,7 +90,7 @@ def _reported(councilor: ObservedCouncilor, agent_id: str, job: ObservedJob, rep
         task_id=report.task_id or task,
         job_name=job.name,
         trigger=report.trigger if report.execution_id else _trigger(job),
-        scheduled_at=report.scheduled_at,
+        scheduled_at=report.scheduled_at if report.execution_id else job.scheduled_at,
         # Kubernetes keeps whole seconds; duration_ms has the rest.
         started_at=report.started_at.replace(microsecond=0),
         completed_at=report.completed_at.replace(microsecond=0),

@@ -50,15 +50,15 @@ def parse_go_duration(text: str) -> int:
         return 0
     if not rest:
         raise GoDurationError(text)
-    total = 0
-    while rest:
-        term = _GO_TERM.match(rest)
+    total = position = 0
+    while position < len(rest):
+        term = _GO_TERM.match(rest, position)
         if term is None or not (term[1] or term[3]) or term[4] not in _GO_UNITS:
             raise GoDurationError(text)
         total += _go_term(term[1], term[3] or "", _GO_UNITS[term[4]], text)
         if total > _GO_LIMIT:
             raise GoDurationError(text)
-        rest = rest[term.end() :]
+        position = term.end()
     if not negative and total == _GO_LIMIT:
         raise GoDurationError(text)
     return -total if negative else total
