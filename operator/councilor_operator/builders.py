@@ -40,6 +40,8 @@ GRACE_PERIOD_SECONDS = 30
 BACKOFF_SECONDS = 10
 BACKOFF_LIMIT_SECONDS = 360
 RUNNER_USER = 65532
+CONTRACT_LIMIT = 128 * 1024 - len(contract.ENV_CONTRACT) - 2
+"""Bytes that fit into one environment variable (Linux, MAX_ARG_STRLEN, with the name, the equals sign and the end)."""
 
 
 def build_cron_job(
@@ -48,7 +50,7 @@ def build_cron_job(
     schedule: CompiledSchedule,
     config: OperatorConfig,
     *,
-    cwd: str,
+    run: contract.RunContract,
     suspended: bool,
 ) -> Manifest:
     """Return the CronJob (batch/v1) of a Councilor, its input hash included."""
@@ -94,7 +96,7 @@ def build_cron_job(
                     "podFailurePolicy": _pod_failure_policy(),
                     "template": {
                         "metadata": {"labels": labels, "annotations": annotations},
-                        "spec": _pod_spec(build_contract(councilor, spec, config, cwd=cwd), spec, config),
+                        "spec": _pod_spec(run, spec, config),
                     },
                 },
             },
@@ -147,6 +149,11 @@ def build_contract(
             database=config.database,
         ),
     )
+
+
+def contract_document(run: contract.RunContract) -> str:
+    """Return the JSON document that the runner reads."""
+    return run.model_dump_json(by_alias=True, exclude_none=True)
 
 
 def job_deadline_seconds(spec: CouncilorSpec) -> int:
@@ -218,7 +225,7 @@ def _pod_spec(run: contract.RunContract, spec: CouncilorSpec, config: OperatorCo
 
 def _environment(run: contract.RunContract, spec: CouncilorSpec, config: OperatorConfig) -> list[Manifest]:
     # The kubelet expands $(NAME) in values, and $$ stands for $: prompts must arrive as they were written.
-    document = run.model_dump_json(by_alias=True, exclude_none=True).replace("$", "$$")
+    document = contract_document(run).replace("$", "$$")
     environment: list[Manifest] = [
         {"name": contract.ENV_CONTRACT, "value": document},
         _from_pod(contract.ENV_POD_NAME, "metadata.name"),

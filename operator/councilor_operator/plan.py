@@ -11,7 +11,13 @@ from datetime import datetime, timedelta
 from pydantic import ValidationError
 
 from councilor_operator.api.v1alpha1 import CouncilorSpec, CouncilorStatus, Run
-from councilor_operator.builders import Manifest, build_cron_job
+from councilor_operator.builders import (
+    CONTRACT_LIMIT,
+    Manifest,
+    build_contract,
+    build_cron_job,
+    contract_document,
+)
 from councilor_operator.config import OperatorConfig
 from councilor_operator.constants import ANNOTATION_INPUT_HASH, ConditionReason
 from councilor_operator.drift import covers
@@ -80,7 +86,7 @@ class Decision:
     finished: tuple[Run, ...]
     """The newly counted runs."""
 
-    owns_cron_job: bool = True
+    owns_cron_job: bool
     """False when a foreign CronJob has the name."""
 
     @property
@@ -107,28 +113,69 @@ def overdue(job: ObservedJob, now: datetime) -> bool:
 def decide(observation: Observation, config: OperatorConfig) -> Decision:
     """Return what to do and what to say, as far as the observation tells."""
     councilor = observation.councilor
-    status = CouncilorStatus.model_validate(councilor.status)
-    status = _reset_after_change(status, councilor)
-    agent_id = str(councilor.spec.get("agentId", ""))
-    finished = {
-        job.uid: finished_run(councilor, agent_id, job, observation.pods[job.uid])
+    finished = finished_runs(observation)
+    ledger = fold(
+        _reset_after_change(CouncilorStatus.model_validate(councilor.status), councilor),
+        finished,
+        existing=[job.uid for job in observation.jobs],
+    )
+    foreign = _foreign(observation.cron_job, councilor)
+    compiled = _compile(observation, ledger, config)
+    if isinstance(compiled, Refusal):
+        return Decision(
+            # A CronJob that ran before keeps its history and stops: it would go on with what nobody wants any more.
+            action=Suspend() if _runs_on(observation.cron_job) and not foreign else None,
+            refusal=compiled,
+            schedule=None,
+            enabled=True,
+            breaker_open=False,
+            ledger=ledger,
+            finished=tuple(finished.values()),
+            owns_cron_job=not foreign,
+        )
+    return Decision(
+        action=_apply(compiled.manifest, observation.cron_job),
+        refusal=None,
+        schedule=compiled.schedule,
+        enabled=compiled.enabled,
+        breaker_open=compiled.breaker_open,
+        ledger=ledger,
+        finished=tuple(finished.values()),
+        owns_cron_job=True,
+    )
+
+
+def finished_runs(observation: Observation) -> dict[str, Run]:
+    """Return the outcome of each ended Job that is not counted yet, by the Job's UID."""
+    agent_id = str(observation.councilor.spec.get("agentId", ""))
+    return {
+        job.uid: finished_run(observation.councilor, agent_id, job, observation.pods[job.uid])
         for job in observation.jobs
         if job.end is not None and job.uid in observation.pods
     }
-    ledger = fold(status, finished, existing=[job.uid for job in observation.jobs])
-    runs = tuple(finished.values())
 
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    schedule: CompiledSchedule
+    manifest: Manifest
+    enabled: bool
+    breaker_open: bool
+
+
+def _compile(observation: Observation, ledger: CouncilorStatus, config: OperatorConfig) -> _Compiled | Refusal:
+    """Return the CronJob that the spec asks for, or the first reason why there is none."""
+    councilor = observation.councilor
     if _foreign(observation.cron_job, councilor):
-        message = (
+        return Refusal(
+            ConditionReason.NAME_CONFLICT,
             f"a CronJob {cron_job_name(councilor.name)} that belongs to something else has the name this Councilor "
-            "needs: rename the Councilor or remove that CronJob"
+            "needs: rename the Councilor or remove that CronJob",
         )
-        return _refused(observation, ledger, runs, Refusal(ConditionReason.NAME_CONFLICT, message))
     try:
         spec = CouncilorSpec.model_validate(councilor.spec)
     except ValidationError as error:
-        return _refused(observation, ledger, runs, Refusal(ConditionReason.INVALID_SPEC, describe_errors(error)))
-    breaker_open = _breaker_open(spec, ledger)
+        return Refusal(ConditionReason.INVALID_SPEC, describe_errors(error))
     try:
         schedule = compile_schedule(
             type=spec.schedule.type,
@@ -138,26 +185,25 @@ def decide(observation: Observation, config: OperatorConfig) -> Decision:
             uid=councilor.uid,
         )
     except ScheduleError as error:
-        return _refused(observation, ledger, runs, Refusal(ConditionReason.INVALID_SCHEDULE, error.message))
+        return Refusal(ConditionReason.INVALID_SCHEDULE, error.message)
     cwd = spec.execution.cwd or config.default_cwd
     if cwd is None:
-        message = (
+        return Refusal(
+            ConditionReason.WORKING_DIRECTORY_MISSING,
             "spec.execution.cwd is missing and the operator has no default: write the directory on the Conductor host "
-            "in which the agent works"
+            "in which the agent works",
         )
-        return _refused(observation, ledger, runs, Refusal(ConditionReason.WORKING_DIRECTORY_MISSING, message))
-
+    run = build_contract(councilor, spec, config, cwd=cwd)
+    if (size := len(contract_document(run).encode())) > CONTRACT_LIMIT:
+        return Refusal(
+            ConditionReason.INVALID_SPEC,
+            f"what the runner has to be told takes {size} bytes, and {CONTRACT_LIMIT} fit: shorten spec.task.prompt, "
+            "keep it in a ConfigMap (spec.task.promptFrom), or name fewer spec.task.contextFiles",
+        )
+    breaker_open = _breaker_open(spec, ledger)
     suspended = not spec.schedule.enabled or breaker_open
-    manifest = build_cron_job(councilor, spec, schedule, config, cwd=cwd, suspended=suspended)
-    return Decision(
-        action=_apply(manifest, observation.cron_job),
-        refusal=None,
-        schedule=schedule,
-        enabled=spec.schedule.enabled,
-        breaker_open=breaker_open,
-        ledger=ledger,
-        finished=runs,
-    )
+    manifest = build_cron_job(councilor, spec, schedule, config, run=run, suspended=suspended)
+    return _Compiled(schedule, manifest, spec.schedule.enabled, breaker_open)
 
 
 def describe_errors(error: ValidationError) -> str:
@@ -168,29 +214,13 @@ def describe_errors(error: ValidationError) -> str:
     )
 
 
-def _refused(
-    observation: Observation, ledger: CouncilorStatus, finished: tuple[Run, ...], refusal: Refusal
-) -> Decision:
-    cron_job = observation.cron_job
-    foreign = _foreign(cron_job, observation.councilor)
-    # A CronJob that ran before keeps its history and stops: it would go on with a spec that nobody wants any more.
-    runs_on = cron_job is not None and not foreign and not cron_job.spec.get("suspend", False)
-    action = Suspend() if runs_on else None
-    return Decision(
-        action=action,
-        refusal=refusal,
-        schedule=None,
-        enabled=True,
-        breaker_open=False,
-        ledger=ledger,
-        finished=finished,
-        owns_cron_job=not foreign,
-    )
-
-
 def _foreign(cron_job: ObservedCronJob | None, councilor: ObservedCouncilor) -> bool:
     """Tell whether a CronJob is somebody else's; one of ours may have lost its label or its owner, not both."""
     return cron_job is not None and councilor.uid not in {cron_job.owner_uid, cron_job.councilor_uid}
+
+
+def _runs_on(cron_job: ObservedCronJob | None) -> bool:
+    return cron_job is not None and not cron_job.spec.get("suspend", False)
 
 
 def _reset_after_change(status: CouncilorStatus, councilor: ObservedCouncilor) -> CouncilorStatus:

@@ -17,6 +17,8 @@ from councilor_runner.contract import ExitCode
 NEXT_RUNS = 3
 LATE = timedelta(seconds=5)
 """How long after a scheduled time to look again when nothing was heard."""
+UNWATCHED = timedelta(seconds=15)
+"""How often to look at Pods that do not start and at foreign CronJobs: no watch tells of them."""
 
 Phase = Literal["Scheduled", "Running", "Paused", "Suspended", "Invalid"]
 
@@ -85,12 +87,10 @@ def report(
             or None,
         }
     )
-    looks = [time + LATE for time in upcoming[:1]]
-    looks += [(job.started_at or job.created_at) + START_TOLERANCE for job in active if not overdue(job, now)]
     return Report(
         status=status,
         events=tuple(_events(decision, status)),
-        look_again=min((look for look in looks if look > now), default=None),
+        look_again=_look_again(upcoming, active, refusal, now),
     )
 
 
@@ -107,7 +107,7 @@ def merge_patch(observed: Mapping[str, Any], desired: Mapping[str, Any]) -> dict
         if isinstance(before, Mapping) and isinstance(value, Mapping):
             if nested := merge_patch(before, value):
                 patch[key] = nested
-        elif before != value:
+        elif before != value or isinstance(before, bool) is not isinstance(value, bool):
             patch[key] = value
     return patch
 
@@ -212,6 +212,22 @@ def _phase(decision: Decision, refusal: Refusal | None, active: list[ObservedJob
     if not decision.enabled:
         return "Paused"
     return "Suspended" if decision.breaker_open else "Scheduled"
+
+
+def _look_again(
+    upcoming: list[datetime], active: list[ObservedJob], refusal: Refusal | None, now: datetime
+) -> datetime | None:
+    """Return when to look although nothing was heard: a due run, and what happens where no watch looks."""
+    looks = [time + LATE for time in upcoming[:1]]
+    for job in active:
+        if overdue(job, now):
+            looks.append(now + UNWATCHED)
+        elif not job.ready:
+            looks.append((job.started_at or job.created_at) + START_TOLERANCE)
+    if refusal is not None and refusal.reason == ConditionReason.NAME_CONFLICT:
+        # Most often the CronJob of a Councilor of this name that was deleted a moment ago and is being collected.
+        looks.append(now + UNWATCHED)
+    return min(looks, default=None)
 
 
 def _local(time: datetime, zone: str) -> str:

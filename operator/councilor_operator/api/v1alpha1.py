@@ -169,11 +169,11 @@ class Notifications(ApiModel):
 
 
 class History(ApiModel):
-    """How many finished Jobs, with their logs, are kept."""
+    """How many finished Jobs, with their logs, are kept; without any, results would be gone before they are read."""
 
-    successful_runs: Annotated[int, Field(ge=0, le=100)] = 3
+    successful_runs: Annotated[int, Field(ge=1, le=100)] = 3
     """Finished Jobs kept of runs that completed."""
-    failed_runs: Annotated[int, Field(ge=0, le=100)] = 3
+    failed_runs: Annotated[int, Field(ge=1, le=100)] = 3
     """Finished Jobs kept of runs that failed."""
 
 

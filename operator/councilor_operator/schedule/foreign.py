@@ -42,7 +42,8 @@ def render(values: list[int], field: Field, *, named: bool = False) -> str:
             runs[-1].append(value)
         else:
             runs.append([value])
-    if len(runs) > 1 and runs[0][0] == field.low and runs[-1][-1] == field.high:
+    wraps = len(runs) > 1 and runs[0][0] == field.low and runs[-1][-1] == field.high
+    if wraps and len(runs[0]) + len(runs[-1]) > 2:
         runs.insert(0, runs.pop())
     name_of = {number: name.upper() for name, number in field.names.items()} if named else {}
     texts = [[name_of.get(value, str(value)) for value in (run[0], run[-1])] for run in runs]

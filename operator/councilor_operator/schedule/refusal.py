@@ -46,10 +46,8 @@ _LOOKALIKES: Final = str.maketrans(
 _QUOTES: Final = "\"'`\u2018\u2019\u201c\u201d\u201e"
 _NAMES: Final = frozenset({**MONTH.names, **WEEKDAY.names})
 _OTHER_DESCRIPTORS: Final = {
-    "@reboot": None,
     "@minutely": "* * * * *",
     "@every_minute": "* * * * *",
-    "@fortnightly": None,
     "@weekdays": "0 0 * * MON-FRI",
     "@quarterly": "0 0 1 */3 *",
 }
@@ -99,11 +97,11 @@ def _odd_character(text: str) -> ScheduleError:
     name = unicodedata.name(odd, f"U+{ord(odd):04X}").lower()
     plain = unicodedata.normalize("NFKC", text.translate(_LOOKALIKES))
     plain = "".join(str(unicodedata.digit(char)) if char.isdigit() else char for char in plain)
-    plain = "".join(char for char in plain if char.isprintable())
+    plain = "".join(char for char in plain if char.isprintable()).strip(_QUOTES)
     return _advise(
         f"schedule.value holds the character {quote(odd)} ({name[:48]}), "
         "cron reads plain digits, letters and signs only",
-        _sound(plain.strip(_QUOTES)) if plain.isascii() else None,
+        _sound(plain) if plain.isascii() else None,
     )
 
 
@@ -170,9 +168,13 @@ def dialect_refusal(error: DialectError, fields: Sequence[str]) -> ScheduleError
 def _problem(error: DialectError, field: Field) -> str:
     bounds = f"{field.low}-{field.high}"
     part = error.part.upper()
-    if field is WEEKDAY and error.fault is Fault.ABOVE_MAXIMUM and re.search(r"(?<![0-9/])7(?![0-9])", part):
+    fault = error.fault
+    if fault is Fault.BACKWARDS and "-" not in part:
+        # `60/5` means from 60 to the maximum: a range that nobody wrote.
+        fault = Fault.ABOVE_MAXIMUM
+    if field is WEEKDAY and fault is Fault.ABOVE_MAXIMUM and re.search(r"(?<![0-9/])7(?![0-9])", part):
         return "counts Sunday as 7, in a CronJob it is 0 or SUN"
-    if error.fault is Fault.NOT_A_NUMBER:
+    if fault is Fault.NOT_A_NUMBER:
         return _unreadable(part, field)
     problems = {
         Fault.NEGATIVE: "has a negative number",
@@ -183,7 +185,7 @@ def _problem(error: DialectError, field: Field) -> str:
         Fault.BACKWARDS: "runs backwards, a range must go upwards: split it in two",
         Fault.STEP_ZERO: "has a step of 0, the smallest is 1",
     }
-    return problems[error.fault]
+    return problems[fault]
 
 
 def _unreadable(part: str, field: Field) -> str:

@@ -182,6 +182,8 @@ def _plain(text: str) -> str:
 def _nearest(name: str) -> str | None:
     spellings = _names_by_spelling()
     plain = _plain(name[:64])
+    if plain.endswith("/"):
+        return None
     if (exact := spellings.get(plain) or spellings.get(plain.rpartition("/")[2])) is not None:
         return exact
     close = difflib.get_close_matches(plain, spellings, n=1, cutoff=0.8)
