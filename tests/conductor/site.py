@@ -1,0 +1,118 @@
+"""One listening port, served by uvicorn, that can stop and resume listening and cut single connections."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from typing import Final
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from tests.conductor.faults import PortName
+
+_STOP_SECONDS: Final = 10.0
+
+
+class Site:
+    """Lives on the stub's event loop. The port is bound at once, so that it is known before the first request."""
+
+    def __init__(self, name: PortName, host: str, port: int) -> None:
+        self.name: Final = name
+        self._host = host
+        self._app: ASGIApp | None = None
+        self._socket: socket.socket | None = self._bind(port)
+        self.port: Final[int] = self._socket.getsockname()[1]
+        self._server: uvicorn.Server | None = None
+        self._serving: dict[uvicorn.Server, asyncio.Task[None]] = {}
+        self._resume: asyncio.TimerHandle | None = None
+
+    @property
+    def url(self) -> str:
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        return f"http://{host}:{self.port}"
+
+    async def open(self, app: ASGIApp) -> None:
+        self._app = app
+        await self.accept()
+
+    async def accept(self) -> None:
+        """Listens, or listens again."""
+        if self._resume is not None:
+            self._resume.cancel()
+            self._resume = None
+        if self._server is not None or self._app is None:
+            return
+        listener = self._socket or self._bind(self.port)
+        self._socket = None
+        config = uvicorn.Config(
+            self._app,
+            http="h11",
+            ws="websockets-sansio",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            timeout_keep_alive=60,
+        )
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        self._server = server
+        self._serving[server] = serving
+        serving.add_done_callback(lambda _done: self._serving.pop(server))
+        while not server.started:
+            if serving.done():
+                await serving
+            await asyncio.sleep(0.005)
+
+    def refuse(self, seconds: float | None = None) -> None:
+        """Refuses connections, for ever or for a time; idle ones close, calls under way are still answered."""
+        server = self._server
+        if server is not None:
+            self._server = None
+            for listener in server.servers:
+                listener.close()
+            for connection in list(server.server_state.connections):
+                connection.shutdown()
+            server.should_exit = True
+        if self._resume is not None:
+            self._resume.cancel()
+            self._resume = None
+        if seconds is not None:
+            loop = asyncio.get_running_loop()
+            self._resume = loop.call_later(seconds, lambda: loop.create_task(self.accept()))
+
+    def cut(self, client: tuple[str, int], *, reset: bool) -> None:
+        """Ends one caller's connection without an answer: by RST, or by an orderly close."""
+        for server in self._serving:
+            for connection in list(server.server_state.connections):
+                if getattr(connection, "client", None) == client:
+                    if reset:
+                        peer = connection.transport.get_extra_info("socket")
+                        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    connection.transport.abort()
+
+    def abort(self) -> None:
+        """Stops listening and ends all connections: callers that wait get no answer."""
+        self.refuse()
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        for server in self._serving:
+            for connection in list(server.server_state.connections):
+                connection.transport.abort()
+
+    async def close(self) -> None:
+        """Waits, after `abort`, for the calls, which the stub's state has told to give up."""
+        if self._serving:
+            await asyncio.wait(list(self._serving.values()), timeout=_STOP_SECONDS)
+
+    def _bind(self, port: int) -> socket.socket:
+        listener = socket.socket(socket.AF_INET6 if ":" in self._host else socket.AF_INET)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind((self._host, port))
+        except OSError:
+            listener.close()
+            raise
+        return listener
