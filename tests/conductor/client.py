@@ -11,6 +11,8 @@ from pymongo.database import Database
 from tests.conductor.condition import wait_until
 
 AGENT: Final = "LicenseAuditor_Agent"
+DB = Database[dict[str, Any]]
+"""The database the stub writes to."""
 
 
 def execution_request(**fields: Any) -> dict[str, Any]:
@@ -31,14 +33,14 @@ def submit(http: httpx.Client, agent_id: str = AGENT, **fields: Any) -> httpx.Re
     return http.post(f"/agents/{agent_id}/execute", json=execution_request(**fields))
 
 
-def stored_task(database: Database[dict[str, Any]], task_id: str) -> dict[str, Any]:
+def stored_task(database: DB, task_id: str) -> dict[str, Any]:
     """The task's document. Raises AssertionError when there is none."""
     task = database.tasks.find_one({"_id": ObjectId(task_id)})
     assert task is not None, f"no task {task_id}"
     return task
 
 
-def finished_task(database: Database[dict[str, Any]], task_id: str) -> dict[str, Any]:
+def finished_task(database: DB, task_id: str) -> dict[str, Any]:
     """Waits for the task's final state and returns its document."""
     wait_until(lambda: stored_task(database, task_id)["status"] in ("completed", "error"))
     return stored_task(database, task_id)

@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import httpx
 import pytest
-from pymongo.database import Database
 
 from tests.conductor import Answer, StubConductor, StubConductorError, wait_until
 from tests.conductor.client import AGENT, execution_request, submit
 from tests.mongodb import Mongod
-
-DB = Database[dict[str, Any]]
-
-
-@pytest.fixture
-def stub(stub_conductor: StubConductor) -> StubConductor:
-    stub_conductor.add_agent(AGENT)
-    return stub_conductor
-
-
-@pytest.fixture
-def http(stub: StubConductor) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=stub.conductor_url, timeout=30) as client:
-        yield client
 
 
 def test_it_works_on_either_shape(any_mongod: Mongod) -> None:

@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 from bson import ObjectId
-from pymongo.database import Database
 
 from tests.conductor import Answer, StubConductor, wait_until
-from tests.conductor.client import AGENT, execution_request, finished_task, submit
+from tests.conductor.client import AGENT, DB, execution_request, finished_task, submit
 from tests.conductor.faults import Operation
-
-DB = Database[dict[str, Any]]
-
-
-@pytest.fixture
-def stub(stub_conductor: StubConductor) -> StubConductor:
-    stub_conductor.add_agent(AGENT)
-    return stub_conductor
-
-
-@pytest.fixture
-def http(stub: StubConductor) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=stub.conductor_url, timeout=20) as client:
-        yield client
 
 
 @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])

@@ -11,31 +11,16 @@ from typing import Any
 import httpx
 import pytest
 from bson import ObjectId
-from pymongo.database import Database
 from websockets.sync.client import ClientConnection, connect
 
 from tests.conductor import Answer, StubConductor, wait_until
-from tests.conductor.client import AGENT, finished_task, stored_task, submit
+from tests.conductor.client import AGENT, DB, finished_task, stored_task, submit
 from tests.conductor.documents import now
-
-DB = Database[dict[str, Any]]
 
 DETAIL_KEYS = {
     *("task_id", "agent_id", "agent_name", "agent_emoji", "prompt", "result", "status", "severity", "created_at"),
     *("completed_at", "duration", "error", "is_councilor"),
 }
-
-
-@pytest.fixture
-def stub(stub_conductor: StubConductor) -> StubConductor:
-    stub_conductor.add_agent(AGENT)
-    return stub_conductor
-
-
-@pytest.fixture
-def http(stub: StubConductor) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=stub.conductor_url) as client:
-        yield client
 
 
 @pytest.fixture

@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
 import pytest
 from bson import ObjectId
-from pymongo.database import Database
 
 from tests.conductor import ODD_ANSWERS, Answer, Delegation, StubConductor, wait_until
-from tests.conductor.client import AGENT, finished_task, stored_task, submit
-
-DB = Database[dict[str, Any]]
-
-
-@pytest.fixture
-def stub(stub_conductor: StubConductor) -> StubConductor:
-    stub_conductor.add_agent(AGENT)
-    return stub_conductor
-
-
-@pytest.fixture
-def http(stub: StubConductor) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=stub.conductor_url, timeout=30) as client:
-        yield client
+from tests.conductor.client import AGENT, DB, finished_task, stored_task, submit
 
 
 class TestWatcher:

@@ -5,7 +5,6 @@ The stub is what the runner is tested against, so each rule of Conductor's contr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -13,30 +12,15 @@ from xml.etree import ElementTree as ET
 import httpx
 import pytest
 from bson import ObjectId
-from pymongo.database import Database
 
 from tests.conductor import Answer, StubConductor
-from tests.conductor.client import AGENT, execution_request, finished_task, stored_task, submit
-
-DB = Database[dict[str, Any]]
+from tests.conductor.client import AGENT, DB, execution_request, finished_task, stored_task, submit
 
 SYNC_KEYS = {
     *("_id", "agent_id", "provider", "prompt", "cwd", "timeout", "status", "instance_id", "conversation_id"),
     *("screenplay_id", "context", "created_at", "updated_at", "result", "exit_code", "duration"),
     *("is_councilor_execution", "councilor_config", "severity", "source", "started_at", "completed_at"),
 }
-
-
-@pytest.fixture
-def stub(stub_conductor: StubConductor) -> StubConductor:
-    stub_conductor.add_agent(AGENT)
-    return stub_conductor
-
-
-@pytest.fixture
-def http(stub: StubConductor) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=stub.conductor_url, timeout=30) as client:
-        yield client
 
 
 def test_health(http: httpx.Client) -> None:

@@ -19,7 +19,7 @@ from tests.conductor import StubConductor
 from tests.conductor.client import submit
 from tests.mongodb import Mongod
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture

@@ -1,0 +1,3 @@
+module councilor-operator/hack/cluster/pause
+
+go 1.26.0
