@@ -50,7 +50,8 @@ lint: venv ## Check style, import rules and generated files.
 .PHONY: types
 types: venv ## Check types (mypy, strict).
 	@.venv/bin/mypy
-	@.venv/bin/mypy tests hack
+	@.venv/bin/mypy tests hack/demo hack/images
+	@MYPYPATH=hack/cluster .venv/bin/mypy -p launcher
 
 .PHONY: format
 format: venv ## Format the code and mend what can be mended.
@@ -72,14 +73,15 @@ test: venv cluster-binaries ## Run unit and integration tests (real API server, 
 	@.venv/bin/pytest tests/unit tests/integration
 
 .PHONY: e2e
-e2e: venv cluster-binaries ## Run the end-to-end tests: a real node, the project's own images.
+e2e: venv ## Run the end-to-end tests: a real node, the project's own images.
+	@hack/cluster/cluster prepare
 	@.venv/bin/pytest tests/e2e
 
 # --- Cluster, images, demo ------------------------------------------------------------------------------------------------
 
 .PHONY: cluster-binaries
 cluster-binaries: ## Build Kubernetes for the local cluster (5 minutes at first, then cached).
-	@hack/cluster/cluster build
+	@hack/cluster/cluster --control-plane prepare
 
 .PHONY: images
 images: ## Build the images of operator and runner.

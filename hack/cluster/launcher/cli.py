@@ -34,6 +34,7 @@ environment:
 class Cluster(Protocol):
     """What every kind of cluster can do, or explains that it cannot (ClusterError)."""
 
+    def prepare(self) -> object: ...
     def up(self, *, audit: bool) -> None: ...
     def down(self) -> None: ...
     def status(self) -> tuple[int, dict[str, Any]]: ...
@@ -108,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     def add(name: str, text: str) -> argparse.ArgumentParser:
         return commands.add_parser(name, help=text, description=text, parents=[common], allow_abbrev=False)
 
+    add("prepare", "install and build what `up` needs, start nothing")
     up = add("up", "start the cluster, print the path of its kubeconfig")
     up.add_argument("--audit", action="store_true", help="log each request's metadata to audit.log in the state folder")
     add("down", "end it and leave the machine as it was")
@@ -148,6 +150,8 @@ def _cluster(arguments: argparse.Namespace) -> Cluster:
 
 def _run(cluster: Cluster, arguments: argparse.Namespace, rest: list[str]) -> int:
     match arguments.command:
+        case "prepare":
+            cluster.prepare()
         case "up":
             cluster.up(audit=arguments.audit)
             print(cluster.kubeconfig())

@@ -14,6 +14,10 @@ from .progress import ClusterError, say
 class CurrentCluster:
     """The cluster of kubectl's current context."""
 
+    def prepare(self) -> None:
+        """Checks for what `up` needs. Raises ClusterError."""
+        self._need_kubectl()
+
     def up(self, *, audit: bool) -> None:
         """Checks that it answers. Raises ClusterError when there is no context, or no answer."""
         if audit:

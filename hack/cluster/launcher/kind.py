@@ -36,11 +36,15 @@ class KindCluster:
     def _path(self) -> Path:
         return self.folder / "kubeconfig"
 
+    def prepare(self) -> None:
+        """Checks for what `up` needs. Raises ClusterError naming what is missing."""
+        self._need("docker", "kind", "kubectl")
+
     def up(self, *, audit: bool) -> None:
         """Creates the cluster, or does nothing when it is there. Raises ClusterError naming what is missing."""
         if audit:
             raise ClusterError("--audit is an option of CLUSTER=local")
-        self._need("docker", "kind", "kubectl")
+        self.prepare()
         if NAME in self._clusters():
             self.folder.mkdir(parents=True, exist_ok=True)
             _run(["kind", "export", "kubeconfig", "--name", NAME, "--kubeconfig", str(self._path)])

@@ -41,21 +41,25 @@ class LocalCluster:
     def _actual_shape(self) -> Shape:
         return self.state.shape() or self.shape
 
+    def prepare(self) -> dict[str, str]:
+        """Installs and builds what `up` needs; the path of each program built. Raises ClusterError."""
+        programs = [build.KUBERNETES]
+        if self.shape == "node":
+            if os.geteuid() != 0:
+                raise ClusterError(
+                    "a node needs root (network, mounts, control groups): run this with sudo. The control plane alone, "
+                    "enough for integration tests, does not: cluster up --control-plane"
+                )
+            packages.ensure()
+            programs += [build.COREDNS, build.PAUSE]
+        return {program.name: str(build.ensure(program)) for program in programs}
+
     def up(self, *, audit: bool) -> None:
         """Starts the cluster and returns when it works; does nothing when it does already.
 
         Raises ClusterError, after removing everything again except the logs, when it cannot.
         """
-        wants_node = self.shape == "node"
-        if wants_node and os.geteuid() != 0:
-            raise ClusterError(
-                "a node needs root (network, mounts, control groups): run this with sudo. The control plane alone, "
-                "enough for integration tests, does not: cluster up --control-plane"
-            )
-        if wants_node:
-            packages.ensure()
-        programs = [build.KUBERNETES, build.COREDNS, build.PAUSE] if wants_node else [build.KUBERNETES]
-        built = {program.name: str(build.ensure(program)) for program in programs}
+        built = self.prepare()
         with locked(self._lock):
             if self._is_up(audit=audit):
                 return
@@ -66,7 +70,7 @@ class LocalCluster:
                     self._start(controlplane.plan(self.shape, audit=audit, programs=built))
                 except ClusterError as error:
                     # Somebody took a port between our look and our use.
-                    if "address already in use" not in str(error) or wants_node:
+                    if "address already in use" not in str(error) or self.shape == "node":
                         raise
                     say("a port was taken meanwhile; starting again with others")
                     self._clear()
