@@ -43,6 +43,10 @@ class Cluster(Protocol):
         """Make a CronJob equal to the manifest; `uid` is that of the CronJob to change, None to create one."""
         ...
 
+    async def check_cron_job(self, manifest: Manifest, *, uid: str) -> None:
+        """Ask whether the API server would take a manifest; raises what `apply_cron_job` would."""
+        ...
+
     async def suspend_cron_job(self, cron_job: ObservedCronJob) -> ObservedCronJob:
         """Stop a CronJob from starting runs."""
         ...
@@ -79,18 +83,23 @@ class KubernetesCluster:
         return ObservedCronJob.from_object(body)
 
     async def apply_cron_job(self, manifest: Manifest, *, uid: str | None) -> ObservedCronJob:
+        return ObservedCronJob.from_object(await self._apply(manifest, uid, {}))
+
+    async def check_cron_job(self, manifest: Manifest, *, uid: str) -> None:
+        await self._apply(manifest, uid, {"dryRun": "All"})
+
+    async def _apply(self, manifest: Manifest, uid: str | None, parameters: Mapping[str, str]) -> dict[str, Any]:
         metadata = manifest["metadata"]
         if uid is not None:
             # With the UID the request fails (409) if somebody replaced the CronJob meanwhile.
             manifest = {**manifest, "metadata": {**metadata, "uid": uid}}
-        body = await self._connection.request(
+        return await self._connection.request(
             "PATCH",
             _path("batch/v1", metadata["namespace"], "cronjobs", metadata["name"]),
-            parameters={"fieldManager": FIELD_MANAGER, "force": "true"},
+            parameters={"fieldManager": FIELD_MANAGER, "force": "true", **parameters},
             body=manifest,
             content_type=APPLY,
         )
-        return ObservedCronJob.from_object(body)
 
     async def suspend_cron_job(self, cron_job: ObservedCronJob) -> ObservedCronJob:
         body = await self._connection.request(

@@ -116,9 +116,13 @@ def _error(status: int, content: bytes, retry_after: str | None) -> ApiError:
     try:
         document = json.loads(content)
         message = str(document.get("message", "")) or f"HTTP {status}"
+        causes = {cause.get("reason") for cause in (document.get("details") or {}).get("causes") or ()}
     except (ValueError, AttributeError):
-        message = f"HTTP {status}"
+        # A proxy's page, not a Status of the API server.
+        message, causes = f"HTTP {status}", set()
     match status:
+        case 403 if "NamespaceTerminating" in causes:
+            return NotFoundError("the namespace is being deleted", status=status)
         case 404:
             return NotFoundError(message, status=status)
         case 409:

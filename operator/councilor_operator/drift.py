@@ -12,6 +12,9 @@ from typing import Any
 # Maps that belong to one writer as a whole (core/v1, x-kubernetes-map-type: atomic): one more entry changes the
 # meaning.
 _ATOMIC = frozenset({"nodeSelector"})
+# Lists whose entries have a name and may have different owners (core/v1, x-kubernetes-list-type: map): what others add
+# to them, server-side apply leaves alone, and so do we.
+_KEYED = {"containers": "name", "env": "name", "imagePullSecrets": "name", "ownerReferences": "uid"}
 _QUANTITY = re.compile(
     r"(?P<number>[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+))(?P<suffix>[KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?"
 )
@@ -23,8 +26,10 @@ _DECIMAL = {
 
 
 def covers(observed: Any, desired: Any) -> bool:
-    """Tell whether `observed` holds everything that `desired` says: mappings may have more keys, lists must have the
-    same length."""
+    """Tell whether `observed` holds everything that `desired` says.
+
+    Mappings may have more keys and keyed lists more entries; other lists must have the same length.
+    """
     if isinstance(desired, Mapping):
         return isinstance(observed, Mapping) and all(
             _covers_key(observed.get(key), value, key) for key, value in desired.items()
@@ -47,6 +52,9 @@ def _covers_key(observed: Any, desired: Any, key: str) -> bool:
         )
     if key in _ATOMIC:
         return bool(observed == desired)
+    if (name := _KEYED.get(key)) is not None and isinstance(observed, list):
+        entries = {entry[name]: entry for entry in observed}
+        return all(covers(entries.get(entry[name]), entry) for entry in desired)
     # The API server leaves out what is empty or false; zero it keeps.
     if observed is None and (desired is False or desired in ("", {}, [])):
         return True

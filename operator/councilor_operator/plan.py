@@ -7,6 +7,7 @@ everything that follows from the observation alone; the report needs the CronJob
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeGuard
 
 from pydantic import ValidationError
 
@@ -124,7 +125,7 @@ def decide(observation: Observation, config: OperatorConfig) -> Decision:
     if isinstance(compiled, Refusal):
         return Decision(
             # A CronJob that ran before keeps its history and stops: it would go on with what nobody wants any more.
-            action=Suspend() if _runs_on(observation.cron_job) and not foreign else None,
+            action=Suspend() if runs_on(observation.cron_job) and not foreign else None,
             refusal=compiled,
             schedule=None,
             enabled=True,
@@ -219,7 +220,8 @@ def _foreign(cron_job: ObservedCronJob | None, councilor: ObservedCouncilor) -> 
     return cron_job is not None and councilor.uid not in {cron_job.owner_uid, cron_job.councilor_uid}
 
 
-def _runs_on(cron_job: ObservedCronJob | None) -> bool:
+def runs_on(cron_job: ObservedCronJob | None) -> TypeGuard[ObservedCronJob]:
+    """Tell whether a CronJob exists and starts runs."""
     return cron_job is not None and not cron_job.spec.get("suspend", False)
 
 
@@ -236,14 +238,15 @@ def _breaker_open(spec: CouncilorSpec, ledger: CouncilorStatus) -> bool:
 
 
 def _apply(manifest: Manifest, cron_job: ObservedCronJob | None) -> Apply | None:
-    if cron_job is None or cron_job.deleting:
+    if cron_job is None:
         return Apply(manifest, fast_forward=False)
+    if cron_job.deleting:
+        # Its end brings the next pass, which makes a new one.
+        return None
     annotations, wanted = cron_job.metadata["annotations"] or {}, manifest["metadata"]["annotations"]
     if (
         annotations.get(ANNOTATION_INPUT_HASH) == wanted[ANNOTATION_INPUT_HASH]
-        and covers(cron_job.metadata["labels"], manifest["metadata"]["labels"])
-        and covers(annotations, wanted)
-        and covers(cron_job.metadata["ownerReferences"], manifest["metadata"]["ownerReferences"])
+        and covers(cron_job.metadata, {key: manifest["metadata"][key] for key in cron_job.metadata})
         and covers(cron_job.spec, manifest["spec"])
     ):
         return None

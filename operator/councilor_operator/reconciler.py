@@ -10,6 +10,7 @@ from datetime import datetime
 from time import monotonic
 
 from councilor_operator import plan, status
+from councilor_operator.builders import Manifest
 from councilor_operator.cache import Cache
 from councilor_operator.cluster import Cluster
 from councilor_operator.config import OperatorConfig
@@ -119,26 +120,44 @@ class Reconciler:
     ) -> tuple[ObservedCronJob | None, plan.Refusal | None]:
         """Carry out the decision; returns the CronJob afterwards and why it is not as specified, if so."""
         cron_job, refusal = observation.cron_job, decision.refusal
-        try:
-            match decision.action:
-                case plan.Apply(manifest, fast_forward):
-                    if cron_job is not None and fast_forward:
-                        # Before the spec: a crash in between leaves a CronJob that waits a little longer, while the
-                        # other order would start a run that nobody asked for.
-                        cron_job = await self._cluster.fast_forward(cron_job, now)
-                        self._metrics.writes.labels("cronjob", "fast-forward").inc()
-                    cron_job = await self._cluster.apply_cron_job(manifest, uid=cron_job.uid if cron_job else None)
-                    self._metrics.writes.labels("cronjob", "apply").inc()
-                    self._cache.cron_jobs.put(cron_job)
-                case plan.Suspend() if cron_job is not None:
-                    cron_job = await self._cluster.suspend_cron_job(cron_job)
-                    self._metrics.writes.labels("cronjob", "suspend").inc()
-                    self._cache.cron_jobs.put(cron_job)
-        except RejectedError as error:
-            return cron_job, plan.Refusal(
-                ConditionReason.CRON_JOB_REFUSED, f"the API server refuses the CronJob: {error.message[:800]}"
-            )
+        match decision.action:
+            case plan.Apply(manifest, fast_forward):
+                try:
+                    cron_job = await self._make_equal(manifest, cron_job, now if fast_forward else None)
+                except RejectedError as error:
+                    message = f"the API server refuses the CronJob: {error.message[:800]}"
+                    refusal = plan.Refusal(ConditionReason.CRON_JOB_REFUSED, message)
+                    if plan.runs_on(cron_job):
+                        # It would go on with a spec that nobody wants any more.
+                        cron_job, refusal = await self._stop(cron_job, refusal)
+            case plan.Suspend() if cron_job is not None and refusal is not None:
+                cron_job, refusal = await self._stop(cron_job, refusal)
         return cron_job if decision.owns_cron_job else None, refusal
+
+    async def _make_equal(
+        self, manifest: Manifest, cron_job: ObservedCronJob | None, fast_forward_to: datetime | None
+    ) -> ObservedCronJob:
+        if cron_job is not None and fast_forward_to is not None:
+            # Before the spec: a crash in between leaves a CronJob that waits a little longer, while the other order
+            # would start a run that nobody asked for. Only for a spec that will be taken: otherwise every pass would
+            # write, and every write ask for a pass.
+            await self._cluster.check_cron_job(manifest, uid=cron_job.uid)
+            cron_job = await self._cluster.fast_forward(cron_job, fast_forward_to)
+            self._metrics.writes.labels("cronjob", "fast-forward").inc()
+        applied = await self._cluster.apply_cron_job(manifest, uid=cron_job.uid if cron_job else None)
+        self._metrics.writes.labels("cronjob", "apply").inc()
+        self._cache.cron_jobs.put(applied)
+        return applied
+
+    async def _stop(self, cron_job: ObservedCronJob, refusal: plan.Refusal) -> tuple[ObservedCronJob, plan.Refusal]:
+        try:
+            suspended = await self._cluster.suspend_cron_job(cron_job)
+        except RejectedError as error:
+            message = f"{refusal.message}; its CronJob goes on, as it cannot be suspended: {error.message[:300]}"
+            return cron_job, plan.Refusal(refusal.reason, message)
+        self._metrics.writes.labels("cronjob", "suspend").inc()
+        self._cache.cron_jobs.put(suspended)
+        return suspended, refusal
 
     async def _send(self, councilor: ObservedCouncilor, events: tuple[status.Event, ...], now: datetime) -> None:
         for event in events:

@@ -1,0 +1,190 @@
+"""The store: newest versions only, deletions that stay deletions, full lists that replace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from councilor_operator.cache import Cache, Store
+from tests import factories
+
+
+@dataclass(frozen=True)
+class Item:
+    uid: str
+    version: int
+    group: str = "g"
+
+    @property
+    def resource_version(self) -> str:
+        return str(self.version)
+
+
+@pytest.fixture
+def store() -> Store[Item]:
+    return Store(lambda item: item.group)
+
+
+def test_an_empty_store_knows_nothing(store: Store[Item]) -> None:
+    assert len(store) == 0
+    assert store.get("a") is None
+    assert store.of("g") == []
+
+
+@pytest.mark.parametrize(
+    ("known", "offered", "taken"),
+    [(None, 5, True), (5, 6, True), (5, 5, False), (5, 4, False), (9, 10, True), (10, 9, False), (99, 100, True)],
+)
+def test_only_newer_versions_are_taken(store: Store[Item], known: int | None, offered: int, taken: bool) -> None:
+    """Versions are numbers: 10 is newer than 9."""
+    if known is not None:
+        assert store.put(Item("a", known))
+    assert store.put(Item("a", offered)) is taken
+    assert store.get("a") == Item("a", offered if taken else known or 0)
+    assert len(store) == 1
+
+
+def test_groups(store: Store[Item]) -> None:
+    for item in (Item("a", 1, "x"), Item("b", 2, "y"), Item("c", 3, "x")):
+        store.put(item)
+    assert {item.uid for item in store.of("x")} == {"a", "c"}
+    assert {item.uid for item in store.of("y")} == {"b"}
+    assert store.of("z") == []
+
+
+def test_an_object_may_change_its_group(store: Store[Item]) -> None:
+    store.put(Item("a", 1, "x"))
+    store.put(Item("a", 2, "y"))
+    assert store.of("x") == []
+    assert store.of("y") == [Item("a", 2, "y")]
+
+
+def test_a_dropped_object_is_gone(store: Store[Item]) -> None:
+    store.put(Item("a", 1))
+    store.drop(Item("a", 2))
+    assert store.get("a") is None
+    assert store.of("g") == []
+    assert len(store) == 0
+
+
+def test_dropping_what_nobody_knew_is_no_fault(store: Store[Item]) -> None:
+    store.drop(Item("a", 2))
+    assert len(store) == 0
+
+
+def test_dropping_finds_the_group_the_object_was_in(store: Store[Item]) -> None:
+    store.put(Item("a", 1, "x"))
+    store.drop(Item("a", 2, "y"))
+    assert store.of("x") == store.of("y") == []
+
+
+@pytest.mark.parametrize("version", [6, 7])
+def test_an_object_that_left_the_watch_may_come_back(store: Store[Item], version: int) -> None:
+    """Somebody took the label away and put it back: the same object, a later version."""
+    store.put(Item("a", 4))
+    store.drop(Item("a", 5))
+    assert store.put(Item("a", version))
+    assert store.get("a") == Item("a", version)
+
+
+def test_a_late_deletion_does_not_take_away_what_came_back(store: Store[Item]) -> None:
+    store.put(Item("a", 6))
+    store.drop(Item("a", 5))
+    assert store.get("a") == Item("a", 6)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_late_word_does_not_bring_a_deleted_object_back(store: Store[Item], known: bool) -> None:
+    if known:
+        store.put(Item("a", 5))
+    store.drop(Item("a", 6))
+    assert not store.put(Item("a", 5))
+    assert not store.put(Item("a", 6))
+    assert store.get("a") is None
+
+
+def test_a_list_taken_before_the_deletion_does_not_bring_it_back(store: Store[Item]) -> None:
+    store.put(Item("a", 5))
+    store.drop(Item("a", 6))
+    assert store.replace([Item("a", 5)], "5") == []
+    assert store.get("a") is None
+
+
+def test_replace_reports_new_changed_and_gone(store: Store[Item]) -> None:
+    for item in (Item("same", 1), Item("changed", 2), Item("gone", 3)):
+        store.put(item)
+    changes = store.replace([Item("same", 1), Item("changed", 5), Item("new", 6)], "7")
+    assert set(changes) == {Item("changed", 5), Item("new", 6), Item("gone", 3)}
+    assert {item.uid for item in store.of("g")} == {"same", "changed", "new"}
+
+
+def test_what_was_born_after_the_list_stays(store: Store[Item]) -> None:
+    store.put(Item("young", 8))
+    store.put(Item("old", 7))
+    assert store.replace([], "7") == [Item("old", 7)]
+    assert store.get("young") == Item("young", 8)
+
+
+def test_a_list_does_not_bring_an_older_version_back(store: Store[Item]) -> None:
+    store.put(Item("a", 9))
+    assert store.replace([Item("a", 6)], "7") == []
+    assert store.get("a") == Item("a", 9)
+
+
+def test_an_event_older_than_the_list_does_not_bring_a_vanished_object_back(store: Store[Item]) -> None:
+    """The list is complete up to its version; a watch that lags behind may still speak of what it no longer has."""
+    store.put(Item("a", 5))
+    store.replace([], "10")
+    assert not store.put(Item("a", 8))
+    assert store.get("a") is None
+
+
+def test_after_a_list_new_objects_are_taken(store: Store[Item]) -> None:
+    store.replace([Item("a", 5)], "10")
+    assert store.put(Item("a", 11))
+    assert store.put(Item("b", 12))
+
+
+def test_replacing_by_the_same_list_changes_nothing(store: Store[Item]) -> None:
+    items = [Item("a", 1), Item("b", 2, "x")]
+    assert set(store.replace(items, "3")) == set(items)
+    assert store.replace(items, "4") == []
+
+
+@given(
+    history=st.lists(st.sampled_from("abc"), max_size=12),
+    deleted=st.sets(st.integers(min_value=1, max_value=12), max_size=3),
+    order=st.randoms(use_true_random=False),
+)
+def test_any_order_of_events_leads_to_the_newest_state(history: list[str], deleted: set[int], order: Random) -> None:
+    """Event number n has version n. Delivered shuffled and twice, the outcome is the same."""
+    events = [Item(uid, version) for version, uid in enumerate(history, start=1)]
+    # One deletion for each object at most: a watch never delivers two of them out of order.
+    deletions = {item.uid: item for item in events if item.version in deleted}
+    newest = {item.uid: item for item in events}
+    expected = {uid: item for uid, item in newest.items() if deletions.get(uid) != item}
+    shuffled = events * 2
+    order.shuffle(shuffled)
+    store: Store[Item] = Store(lambda item: item.group)
+    for item in shuffled:
+        if deletions.get(item.uid) == item:
+            store.drop(item)
+        else:
+            store.put(item)
+    assert {item.uid: item for item in store.of("g")} == expected
+    assert len(store) == len(expected)
+
+
+def test_the_cache_groups_children_by_their_councilor() -> None:
+    cache = Cache()
+    cache.councilors.put(factories.councilor())
+    cache.jobs.put(factories.job(uid="job-1"))
+    cache.jobs.put(factories.job(uid="job-2", councilor_uid="another"))
+    assert [item.uid for item in cache.councilors.of(factories.UID)] == [factories.UID]
+    assert [item.uid for item in cache.jobs.of(factories.UID)] == ["job-1"]
+    assert [item.uid for item in cache.jobs.of("another")] == ["job-2"]
+    assert cache.cron_jobs.of(factories.UID) == []

@@ -1,0 +1,153 @@
+"""The observer: watch events and full lists become cache entries and keys in the queue."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from councilor_operator.cache import Cache
+from councilor_operator.errors import RejectedError, TransientError
+from councilor_operator.metrics import Metrics
+from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob
+from councilor_operator.observer import Observer
+from councilor_operator.workqueue import WorkQueue
+from tests import factories
+from tests.factories import NOW, UID, FixedClock
+from tests.unit.operator.test_builders import build
+
+
+class Lists:
+    """Lists that a test fills, and that fail as often as it says."""
+
+    def __init__(self) -> None:
+        self.items: tuple[list[ObservedCouncilor], list[ObservedCronJob], list[ObservedJob]] = ([], [], [])
+        self.failures: list[Exception] = []
+        self.order: list[str] = []
+
+    def _next(self, name: str) -> None:
+        self.order.append(name)
+        if self.failures:
+            raise self.failures.pop(0)
+
+    async def councilors(self) -> tuple[list[ObservedCouncilor], str]:
+        self._next("councilors")
+        return self.items[0], "1000"
+
+    async def cron_jobs(self) -> tuple[list[ObservedCronJob], str]:
+        self._next("cron_jobs")
+        return self.items[1], "1000"
+
+    async def jobs(self) -> tuple[list[ObservedJob], str]:
+        self._next("jobs")
+        return self.items[2], "1000"
+
+
+class Parts:
+    def __init__(self) -> None:
+        self.cache = Cache()
+        self.queue: WorkQueue[str] = WorkQueue(lambda: 0.0)
+        self.lists = Lists()
+        self.metrics = Metrics()
+        self.clock = FixedClock()
+        self.observer = Observer(
+            cache=self.cache, queue=self.queue, lists=self.lists, metrics=self.metrics, clock=self.clock
+        )
+
+    async def queued(self) -> list[str]:
+        keys = []
+        while len(self.queue):
+            keys.append(await self.queue.get())
+            self.queue.done(keys[-1])
+        return keys
+
+
+@pytest.fixture
+def parts() -> Parts:
+    return Parts()
+
+
+async def test_an_event_of_each_kind_asks_for_a_pass_over_the_councilor(parts: Parts) -> None:
+    parts.observer.councilor(False, factories.councilor_body())
+    assert await parts.queued() == [UID]
+    parts.observer.cron_job(False, factories.cron_job_body(build()))
+    assert await parts.queued() == [UID]
+    parts.observer.job(False, factories.job_body())
+    assert await parts.queued() == [UID]
+    assert len(parts.cache.councilors) == len(parts.cache.cron_jobs) == len(parts.cache.jobs) == 1
+
+
+async def test_the_same_event_twice_asks_once(parts: Parts) -> None:
+    for _ in range(2):
+        parts.observer.job(False, factories.job_body())
+        await parts.queued()
+    parts.observer.job(False, factories.job_body())
+    assert await parts.queued() == []
+
+
+async def test_a_deletion_asks_for_a_pass(parts: Parts) -> None:
+    parts.observer.job(False, factories.job_body())
+    await parts.queued()
+    parts.observer.job(True, factories.job_body(resource_version="301"))
+    assert await parts.queued() == [UID]
+    assert len(parts.cache.jobs) == 0
+
+
+async def test_a_child_without_a_councilor_asks_for_nothing(parts: Parts) -> None:
+    body = factories.job_body()
+    del body["metadata"]["labels"]
+    parts.observer.job(False, body)
+    assert await parts.queued() == []
+
+
+async def test_a_list_fills_the_cache_and_asks_for_every_councilor(parts: Parts) -> None:
+    others = [factories.councilor(uid=f"uid-{number}", name=f"c-{number}") for number in range(3)]
+    parts.lists.items = (others, [factories.cron_job(build())], [factories.job()])
+    await parts.observer.list()
+    assert sorted(await parts.queued()) == ["uid-0", "uid-1", "uid-2"]
+    assert (len(parts.cache.councilors), len(parts.cache.cron_jobs), len(parts.cache.jobs)) == (3, 1, 1)
+    assert parts.observer.synced.is_set()
+    assert parts.observer.last_list == NOW
+    assert parts.metrics.registry.get_sample_value("councilor_operator_councilors") == 3
+    assert parts.metrics.registry.get_sample_value("councilor_operator_last_list_timestamp_seconds") == NOW.timestamp()
+
+
+async def test_children_are_listed_before_their_councilors(parts: Parts) -> None:
+    await parts.observer.list()
+    assert parts.lists.order[-1] == "councilors"
+    assert set(parts.lists.order) == {"jobs", "cron_jobs", "councilors"}
+
+
+async def test_a_list_that_breaks_off_changes_nothing(parts: Parts) -> None:
+    parts.observer.job(False, factories.job_body())
+    await parts.queued()
+
+    class BrokenOff(Lists):
+        async def councilors(self) -> tuple[list[ObservedCouncilor], str]:
+            raise TransientError("gone")
+
+    observer = Observer(
+        cache=parts.cache, queue=parts.queue, lists=BrokenOff(), metrics=parts.metrics, clock=parts.clock
+    )
+    with pytest.raises(TransientError):
+        await observer.list()
+    assert len(parts.cache.jobs) == 1
+    assert not observer.synced.is_set()
+    assert observer.last_list is None
+    assert await parts.queued() == []
+
+
+@pytest.mark.parametrize("error", [TransientError("no connection"), RejectedError("forbidden", status=403)])
+async def test_lists_are_tried_again_until_one_succeeds(
+    parts: Parts, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("councilor_operator.observer.FIRST_LIST_RETRY_SECONDS", 0.001)
+    parts.lists.failures = [error, error]
+    parts.lists.items = ([factories.councilor()], [], [])
+    task = asyncio.create_task(parts.observer.resync(timedelta(hours=1)))
+    async with asyncio.timeout(10):
+        await parts.observer.synced.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert await parts.queued() == [UID]

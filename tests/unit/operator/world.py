@@ -1,0 +1,141 @@
+"""One Councilor and its children in memory, and the pass of the reconciler as plain calls of the pure functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from councilor_operator import plan, status
+from councilor_operator.config import OperatorConfig
+from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, ObservedPod
+from tests import factories
+from tests.factories import NOW, Body, merged
+from tests.unit.operator.fake_cluster import merge_patched
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a pass decided, said, and wrote into the status."""
+
+    decision: plan.Decision
+    report: status.Report
+    patch: dict[str, Any]
+
+    @property
+    def action(self) -> plan.Action:
+        return self.decision.action
+
+    @property
+    def applied(self) -> plan.Apply:
+        assert isinstance(self.decision.action, plan.Apply)
+        return self.decision.action
+
+    @property
+    def reasons(self) -> dict[str, tuple[str, str]]:
+        """Condition type to status and reason."""
+        return {entry.type: (entry.status, entry.reason) for entry in self.report.status.conditions}
+
+    @property
+    def messages(self) -> dict[str, str]:
+        """Condition type to message."""
+        return {entry.type: entry.message for entry in self.report.status.conditions}
+
+    @property
+    def events(self) -> list[tuple[str, str]]:
+        """Type and reason of each event."""
+        return [(event.type, event.reason) for event in self.report.events]
+
+
+@dataclass
+class World:
+    """The cluster around one Councilor."""
+
+    councilor: Body = field(default_factory=factories.councilor_body)
+    config: OperatorConfig = field(default_factory=factories.config)
+    cron_job: Body | None = None
+    jobs: dict[str, Body] = field(default_factory=dict)
+    pods: dict[str, list[Body]] = field(default_factory=dict)
+    now: datetime = NOW
+
+    @classmethod
+    def of(cls, spec: Body | None = None, **over: Any) -> World:
+        """A world whose Councilor has this spec (merged into the minimal one)."""
+        return cls(councilor=factories.councilor_body(spec=spec, **over))
+
+    @classmethod
+    def settled(cls, spec: Body | None = None, **over: Any) -> World:
+        """The same after its first pass."""
+        world = cls.of(spec, **over)
+        world.step()
+        return world
+
+    def observation(self) -> plan.Observation:
+        councilor = ObservedCouncilor.from_object(self.councilor)
+        jobs = [ObservedJob.from_object(body) for body in self.jobs.values()]
+        return plan.Observation(
+            councilor=councilor,
+            cron_job=None if self.cron_job is None else ObservedCronJob.from_object(self.cron_job),
+            jobs=jobs,
+            pods={
+                job.uid: [ObservedPod.from_object(body) for body in self.pods.get(job.uid, [])]
+                for job in plan.jobs_to_examine(councilor, jobs, self.now)
+            },
+        )
+
+    def step(self) -> Step:
+        """One pass: decide, carry out, report, write the status."""
+        observation = self.observation()
+        decision = plan.decide(observation, self.config)
+        self._carry_out(decision.action)
+        mine = None
+        if self.cron_job is not None and decision.owns_cron_job:
+            mine = ObservedCronJob.from_object(self.cron_job)
+        report = status.report(observation, decision, mine, decision.refusal, self.now)
+        before = self.councilor.get("status", {})
+        patch = status.merge_patch(before, status.document(report.status))
+        self.councilor["status"] = merge_patched(before, patch)
+        return Step(decision, report, patch)
+
+    def _carry_out(self, action: plan.Action) -> None:
+        match action:
+            case plan.Apply(manifest, fast_forward):
+                last = None if self.cron_job is None else self.cron_job["status"].get("lastScheduleTime")
+                created = NOW if self.cron_job is None else datetime.fromisoformat(self._created())
+                self.cron_job = factories.cron_job_body(manifest, created_at=created)
+                if fast_forward:
+                    last = factories.rfc3339(self.now)
+                if last is not None:
+                    self.cron_job["status"]["lastScheduleTime"] = last
+            case plan.Suspend():
+                assert self.cron_job is not None, "there is nothing to suspend"
+                self.cron_job["spec"]["suspend"] = True
+            case None:
+                pass
+
+    def _created(self) -> str:
+        assert self.cron_job is not None
+        created: str = self.cron_job["metadata"]["creationTimestamp"]
+        return created
+
+    def edit(self, spec: Body) -> None:
+        """Merge into the spec; the generation moves."""
+        self.councilor["spec"] = merged(self.councilor["spec"], spec)
+        self.councilor["metadata"]["generation"] += 1
+
+    def edit_cron_job(self, change: Body) -> None:
+        """Merge something foreign into the CronJob."""
+        assert self.cron_job is not None
+        self.cron_job = merged(self.cron_job, change)
+
+    def add_job(self, uid: str, pods: list[Body] | None = None, **over: Any) -> None:
+        """Put a Job with its Pods into the world."""
+        self.jobs[uid] = factories.job_body(uid=uid, **over)
+        self.pods[uid] = pods or []
+
+    def fail_runs(self, count: int, first: int = 0) -> None:
+        """Let so many scheduled runs fail, the last one a minute ago."""
+        for number in range(first, first + count):
+            minutes = first + count - number
+            at = self.now - timedelta(minutes=minutes)
+            self.add_job(f"failed-{number}", scheduled_at=at, end="Failed", reason="BackoffLimitExceeded", ended_at=at)

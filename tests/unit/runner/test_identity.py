@@ -1,0 +1,49 @@
+"""Who is the same run: every Pod of a Job, and nobody else."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from councilor_runner.contract import execution_id, scheduled_time, task_id
+
+NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+NINE_MINUTES = int(NINE.timestamp()) // 60
+
+
+@pytest.mark.parametrize(
+    ("job", "cron_job", "moment"),
+    [
+        (f"licences-{NINE_MINUTES}", "licences", NINE),
+        (f"a-b-c-{NINE_MINUTES}", "a-b-c", NINE),
+        (f"licences-{NINE_MINUTES}", "other", None),
+        (f"licences-{NINE_MINUTES}-x", "licences", None),
+        ("licences-run-7f3a", "licences", None),
+        ("licences", "licences", None),
+        ("licences-0123456789", "licences", None),
+        (f"licences-0{NINE_MINUTES}", "licences", None),
+    ],
+)
+def test_scheduled_time(job: str, cron_job: str, moment: datetime | None) -> None:
+    assert scheduled_time(job, cron_job) == moment
+
+
+def test_task_id_is_an_object_id_of_the_job() -> None:
+    first = task_id("uid-1", "licences-29540700")
+    assert len(first) == 24
+    assert int(first, 16) >= 0
+    assert first == task_id("uid-1", "licences-29540700")
+    others = {
+        task_id("uid-2", "licences-29540700"),
+        task_id("uid-1", "licences-29540701"),
+        task_id("uid-1", "licences-29540700", "job-uid"),
+        task_id("uid-1", "licences-29540700", "job-uid-2"),
+    }
+    assert len(others | {first}) == 5
+
+
+@pytest.mark.parametrize(
+    ("moment", "expected"),
+    [(NINE, f"exec_A_Agent_{int(NINE.timestamp())}_d25315c9"), (None, "exec_A_Agent_manual_d25315c9")],
+)
+def test_execution_id(moment: datetime | None, expected: str) -> None:
+    assert execution_id("A_Agent", "d25315c9d47428a48cefb956", moment) == expected

@@ -1,0 +1,78 @@
+"""The termination message: always JSON, always below the kubelet's limit, always what was known."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from councilor_runner.contract import TERMINATION_MESSAGE_LIMIT, ChannelResult, Reason, RunReport
+from councilor_runner.termination import encode, write
+
+NOW = datetime(2026, 3, 2, 9, 0, 4, 120000, tzinfo=UTC)
+
+
+def report(**over: Any) -> RunReport:
+    values: dict[str, Any] = {
+        "execution_id": "exec_A_Agent_1772442000_d25315c9",
+        "task_id": "d25315c9d47428a48cefb956",
+        "trigger": "scheduled",
+        "status": "completed",
+        "severity": "warning",
+        "exit_code": 0,
+        "reason": Reason.COMPLETED,
+        "started_at": NOW,
+        "completed_at": NOW,
+        "duration_ms": 0,
+    }
+    return RunReport(**{**values, **over})
+
+
+def test_what_fits_is_not_touched() -> None:
+    full = report(
+        summary="ação " * 51,
+        message="é" * 512,
+        scheduled_at=NOW,
+        agent_exit_code=0,
+        notified=(ChannelResult(channel="panel", delivered=False, reason="the gateway answered 502"),),
+    )
+    assert RunReport.model_validate_json(encode(full)) == full
+
+
+@settings(deadline=None)
+@given(
+    st.text(max_size=256),
+    st.text(max_size=5000),
+    st.lists(st.tuples(st.text(max_size=300), st.text(max_size=300)), max_size=40),
+)
+def test_always_valid_and_small_enough(summary: str, message: str, channels: list[tuple[str, str]]) -> None:
+    notified = tuple(ChannelResult(channel=name, delivered=False, reason=why) for name, why in channels)
+    data = encode(report(summary=summary, message=message, notified=notified, execution_id="exec_" + "a" * 300))
+    assert len(data) <= TERMINATION_MESSAGE_LIMIT
+    decoded = RunReport.model_validate_json(data)
+    assert decoded.severity == "warning"
+    assert summary.startswith(decoded.summary or "")
+    assert message.startswith(decoded.message or "")
+
+
+@pytest.mark.parametrize("character", ["a", "é", "✅", "\x01", '"', "👩\u200d🚀"])
+def test_cut_at_a_character(character: str) -> None:
+    data = encode(report(message=character * 4096, summary=character))
+    assert len(data) <= TERMINATION_MESSAGE_LIMIT
+    json.loads(data.decode("utf-8"))
+
+
+def test_written_in_place(tmp_path: Path) -> None:
+    path = tmp_path / "termination-log"
+    path.write_text("older and much longer " * 400)
+    inode = path.stat().st_ino
+    write(report(), path)
+    assert path.stat().st_ino == inode
+    assert RunReport.model_validate_json(path.read_bytes()) == report()
+
+
+def test_no_file_is_no_failure(tmp_path: Path) -> None:
+    write(report(), tmp_path / "missing" / "termination-log")
