@@ -1,6 +1,5 @@
 """The operator against a real API server and real controllers: what a user does, and what has to follow."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -67,6 +66,11 @@ class Councilor:
         found = self.api.get(CRON_JOBS, self.namespace, self.name)
         assert found is not None
         return found
+
+    def container(self) -> Object:
+        """Return the container of its CronJob."""
+        pod = self.cron_job()["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        return dict(pod["containers"][0])
 
     def changed_since(self, version: str) -> bool:
         """Tell whether its CronJob has another version than this."""
@@ -147,12 +151,13 @@ def test_a_councilor_becomes_a_cron_job_and_a_status(api: Api, namespace: str) -
 
 
 def test_any_text_reaches_the_runner_as_it_was_written(api: Api, namespace: str) -> None:
-    prompt = "emoji 🧪, breaks \u0085\u2028\u2029, marks \ufeff\x7f, $(MONGODB_URI) $$(HOME) $, quotes \"'\\, tab\tand\nline"
+    prompt = (
+        "emoji 🧪, breaks \u0085\u2028\u2029, marks \ufeff\x7f, $(MONGODB_URI) $$(HOME) $, quotes \"'\\, tab\tand\nline"
+    )
     councilor = Councilor.create(api, namespace, "text", task={"prompt": prompt}, emoji="🧪")
 
     assert condition(councilor.get(), "Ready")["status"] == "True"
-    container = councilor.cron_job()["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]
-    value = next(item["value"] for item in container["env"] if item["name"] == ENV_CONTRACT)
+    value = next(item["value"] for item in councilor.container()["env"] if item["name"] == ENV_CONTRACT)
     assert RunContract.model_validate_json(value.replace("$$", "$")).task.prompt == prompt
 
 
@@ -369,6 +374,24 @@ def test_what_others_change_is_put_back(api: Api, namespace: str) -> None:
     assert councilor.cron_job()["spec"] == wanted
 
 
+def test_an_image_is_put_back_and_a_foreign_variable_is_not_fought_over(
+    api: Api, namespace: str, control_plane: ControlPlane
+) -> None:
+    councilor = Councilor.create(api, namespace, "template")
+
+    control_plane.kubectl("set", "image", "cronjob/template", "runner=busybox", "-n", namespace)
+    eventually(lambda: councilor.container()["image"] == "councilor-runner:test", "the image is put back")
+    control_plane.kubectl("set", "env", "cronjob/template", "HTTPS_PROXY=http://proxy.test", "-n", namespace)
+    mark = control_plane.audit_mark()
+    # What came in before this Councilor has been looked at when this one has.
+    Councilor.create(api, namespace, "later")
+
+    assert "HTTPS_PROXY" in [entry["name"] for entry in councilor.container()["env"]]
+    writes = control_plane.operator_writes(namespace, since=mark)
+    assert [write for write in writes if write.endswith("/template")] == []
+    assert "patch cronjobs/later" in writes
+
+
 def test_deleting_the_councilor_takes_everything_along(api: Api, namespace: str, control_plane: ControlPlane) -> None:
     councilor = Councilor.create(api, namespace, "gone")
     pods.start(api, councilor.run_by_hand(control_plane, "gone-1"))
@@ -389,20 +412,12 @@ def test_a_restart_with_nothing_to_do_writes_nothing(
     for number in range(5):
         Councilor.create(api, namespace, f"quiet-{number}")
     operator_process.stop()
-    before = control_plane.audit_log.stat().st_size
+    mark = control_plane.audit_mark()
 
     operator_process.start()
     # A Councilor made after the restart is reconciled after those that were listed at the start.
     Councilor.create(api, namespace, "after-restart")
 
-    writes = []
-    with control_plane.audit_log.open() as log:
-        log.seek(before)
-        for line in log:
-            entry = json.loads(line)
-            target = entry.get("objectRef", {})
-            ours = "councilor-operator" in entry.get("userAgent", "") and target.get("namespace") == namespace
-            if ours and entry["verb"] not in {"get", "list", "watch"} and target.get("resource") != "events":
-                writes.append(f"{entry['verb']} {target['resource']}/{target['name']}")
-    assert [write for write in set(writes) if "quiet" in write] == []
-    assert any("after-restart" in write for write in writes)
+    writes = control_plane.operator_writes(namespace, since=mark)
+    assert [write for write in writes if "quiet" in write] == []
+    assert "patch cronjobs/after-restart" in writes

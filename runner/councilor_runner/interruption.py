@@ -1,0 +1,43 @@
+"""SIGTERM and SIGINT as a value that the run can wait for.
+
+The kubelet sends SIGTERM when the Pod has to go: a drained node, a deleted Job, `activeDeadlineSeconds`. As process 1
+of its container the runner would never notice it without a handler, so one stands before anything else is imported.
+"""
+
+import asyncio
+import signal
+import time
+
+
+class Interruption:
+    """Whether and when the process was asked to end."""
+
+    def __init__(self) -> None:
+        self.at: float | None = None
+        """Monotonic time of the first signal."""
+        self._event = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def install(self) -> None:
+        """Note signals from now on."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.trigger())
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Let the loop wake up for signals, also for one that came before it ran."""
+        self._loop = loop
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.trigger)
+        if self.at is not None:
+            self._event.set()
+
+    def trigger(self) -> None:
+        """Ask the run to end."""
+        if self.at is None:
+            self.at = time.monotonic()
+        if self._loop is not None:
+            self._event.set()
+
+    async def wait(self) -> None:
+        """Return once the process was asked to end."""
+        await self._event.wait()

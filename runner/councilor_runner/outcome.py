@@ -1,0 +1,60 @@
+"""What became of a run, as one typed value that every later step (judge, record, notify, report) reads.
+
+The reason decides the exit code: a Pod that finds a finished record rebuilds both from the reason that stands in it.
+"""
+
+from dataclasses import dataclass
+
+from councilor_runner.contract import ExitCode, Reason, RunStatus
+
+EXIT_CODES: dict[Reason, ExitCode] = {
+    Reason.COMPLETED: ExitCode.COMPLETED,
+    Reason.STARTED_TOO_LATE: ExitCode.COMPLETED,
+    Reason.AGENT_FAILED: ExitCode.AGENT_FAILED,
+    Reason.AGENT_TIMED_OUT: ExitCode.AGENT_TIMED_OUT,
+    Reason.AGENT_UNKNOWN: ExitCode.CONFIGURATION,
+    Reason.TASK_VANISHED: ExitCode.AGENT_FAILED,
+    Reason.OUTCOME_UNKNOWN: ExitCode.AGENT_FAILED,
+    Reason.REQUEST_REFUSED: ExitCode.CONFIGURATION,
+    Reason.CREDENTIALS_REFUSED: ExitCode.CONFIGURATION,
+    Reason.CONDUCTOR_UNREACHABLE: ExitCode.TEMPORARY,
+    # Conductor answered something that nobody can interpret. Sending again could cost a second model call.
+    Reason.CONDUCTOR_FAILED: ExitCode.AGENT_FAILED,
+    Reason.DATABASE_UNREACHABLE: ExitCode.TEMPORARY,
+    Reason.DATABASE_REFUSED: ExitCode.CONFIGURATION,
+    Reason.INVALID_CONTRACT: ExitCode.CONFIGURATION,
+    Reason.PROMPT_MISSING: ExitCode.CONFIGURATION,
+    Reason.WORKING_DIRECTORY_MISSING: ExitCode.CONFIGURATION,
+    Reason.INTERRUPTED: ExitCode.TEMPORARY,
+    # Nothing dispatched, or the next Pod meets the duplicate and polls. A run without any way to poll cannot go on:
+    # the session turns that case into OUTCOME_UNKNOWN.
+    Reason.INTERNAL_ERROR: ExitCode.TEMPORARY,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of a run, or of this Pod's part in it.
+
+    `text` is what the agent said (None: nothing was received); `message` one sentence of ours about what went wrong.
+    """
+
+    reason: Reason
+    text: str | None = None
+    agent_exit_code: int | None = None
+    message: str | None = None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return EXIT_CODES[self.reason]
+
+    @property
+    def final(self) -> bool:
+        """Whether the run is over; otherwise another Pod of the Job continues it."""
+        return not self.exit_code.retryable
+
+    @property
+    def status(self) -> RunStatus:
+        if self.reason is Reason.COMPLETED:
+            return "completed"
+        return "skipped" if self.reason is Reason.STARTED_TOO_LATE else "error"

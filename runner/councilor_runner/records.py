@@ -1,0 +1,178 @@
+"""The documents the runner writes to MongoDB. Pure: values in, filters and updates out.
+
+`councilor_executions` keeps the fields the first version wrote, and the reports read, plus ours. Statistics are
+pipeline updates whose counters and guard list change in one write, so that a run is counted exactly once however
+often it is tried.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from councilor_runner.clock import milliseconds
+from councilor_runner.contract import Reason, RunStatus, Severity
+from councilor_runner.outcome import Outcome
+from councilor_runner.settings import Settings
+
+OUTPUT_LIMIT = 1024 * 1024
+"""Bytes of `output`: far below MongoDB's 16 MiB, since a document that is too large never heals by retrying."""
+
+KEEP = 256
+"""Runs remembered in a guard list.
+
+An id that dropped out would be counted again, so this has to exceed the runs of one agent that can be counted between
+the first and the last attempt to count one run. Attempts end with the Job's `activeDeadlineSeconds`; 256 is a run
+each minute for four hours, and keeps the list below 10 kB.
+"""
+
+COUNTERS = "councilor_runs"
+"""Beside the statistics, not inside: the watcher replaces `agent_instances.statistics` as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that is over, ready to be recorded."""
+
+    outcome: Outcome
+    severity: Severity | None
+    started_at: datetime
+    completed_at: datetime
+
+    @property
+    def duration_ms(self) -> int:
+        # Clocks of two nodes may disagree when a second Pod finishes the run of the first.
+        return max(0, milliseconds(self.completed_at) - milliseconds(self.started_at))
+
+
+def cut_output(text: str | None) -> tuple[str | None, bool]:
+    """Cut to `OUTPUT_LIMIT` bytes at a character's border; return the text and whether it was cut."""
+    if text is None:
+        return None, False
+    data = text.encode("utf-8")
+    if len(data) <= OUTPUT_LIMIT:
+        return text, False
+    mark = f"\n[cut: the answer had {len(data)} bytes]"
+    kept = data[: OUTPUT_LIMIT - len(mark.encode())].decode("utf-8", "ignore")
+    return kept + mark, True
+
+
+def claim_fields(settings: Settings, started_at: datetime) -> dict[str, Any]:
+    """Return what identifies the run, as it stands in the record from the claim on."""
+    councilor = settings.contract.councilor
+    return {
+        "execution_id": settings.execution_id,
+        "councilor_id": settings.contract.agent.id,
+        "agent_id": settings.contract.agent.id,
+        "started_at": started_at,
+        "created_at": started_at,
+        "namespace": councilor.namespace,
+        "councilor": councilor.name,
+        "task_id": settings.task_id,
+        "job": settings.job_name,
+        "trigger": settings.trigger,
+        "scheduled_at": settings.scheduled_at,
+    }
+
+
+def open_fields() -> dict[str, Any]:
+    """Return the fields of a run that has no result yet, so that every record has the same keys."""
+    return {
+        "completed_at": None,
+        "duration_ms": None,
+        "status": "running",
+        "severity": None,
+        "output": None,
+        "error": None,
+        "exit_code": None,
+        "reason": None,
+        "output_truncated": False,
+    }
+
+
+def result_fields(finished: Finished) -> dict[str, Any]:
+    """Return the fields that turn a claim into a finished record. `exit_code` is that of the agent's command."""
+    outcome = finished.outcome
+    output, truncated = cut_output(outcome.text)
+    return {
+        "completed_at": finished.completed_at,
+        "duration_ms": finished.duration_ms,
+        "status": outcome.status,
+        "severity": finished.severity,
+        "output": output,
+        "error": outcome.message if outcome.status == "error" else None,
+        "exit_code": outcome.agent_exit_code,
+        "reason": outcome.reason.value,
+        "output_truncated": truncated,
+    }
+
+
+def read_finished(document: Mapping[str, Any]) -> Finished | None:
+    """Rebuild a finished run from its record; None for a claim, or a record that some other program wrote."""
+    status: RunStatus | str | None = document.get("status")
+    if status not in ("completed", "error", "skipped"):
+        return None
+    started_at, completed_at = document.get("started_at"), document.get("completed_at")
+    if not isinstance(started_at, datetime) or not isinstance(completed_at, datetime):
+        return None
+    fallback = {"completed": Reason.COMPLETED, "skipped": Reason.STARTED_TOO_LATE}.get(status, Reason.AGENT_FAILED)
+    try:
+        reason = Reason(document.get("reason") or fallback)
+    except ValueError:
+        reason = fallback
+    severity = document.get("severity")
+    return Finished(
+        Outcome(reason, document.get("output"), document.get("exit_code"), document.get("error")),
+        severity if severity in ("success", "warning", "error") else None,
+        started_at,
+        completed_at,
+    )
+
+
+def statistics_update(field: str, task_id: str, severity: Severity, completed_at: datetime) -> list[dict[str, Any]]:
+    """Return the pipeline that counts one run in `field` (`stats` or `statistics`).
+
+    `success_rate` is computed from whole numbers each time: the first version derived it from the rounded rate and
+    drifted. The numbers start from the statistics that are already there, and start again from them whenever somebody
+    else changed the total. A total that is gone altogether was dropped by the watcher: then ours are restored.
+
+    The pipeline holds numbers, dates and hexadecimal digits only; in a pipeline any other text could be a field path.
+    """
+    total, success = f"${field}.total_executions", f"${COUNTERS}.success"
+    counted = f"${COUNTERS}.total"
+    number = {"$and": [{"$isNumber": total}, {"$gte": [total, 0]}]}
+    rate = {"$cond": [{"$isNumber": f"${field}.success_rate"}, f"${field}.success_rate", 0]}
+    known = {"$isNumber": counted}
+    keep = {"$and": [known, {"$or": [{"$not": [number]}, {"$eq": [total, counted]}]}]}
+    seeded_total = {"$cond": [number, {"$toLong": total}, 0]}
+    seeded_success = {
+        "$max": [
+            0,
+            {
+                "$min": [
+                    seeded_total,
+                    {"$toLong": {"$round": [{"$divide": [{"$multiply": [seeded_total, rate]}, 100]}]}},
+                ]
+            },
+        ]
+    }
+    recent = {"$cond": [{"$isArray": f"${COUNTERS}.recent"}, f"${COUNTERS}.recent", []]}
+    return [
+        {
+            "$set": {
+                f"{COUNTERS}.total": {"$add": [{"$cond": [keep, counted, seeded_total]}, 1]},
+                f"{COUNTERS}.success": {
+                    "$add": [{"$cond": [keep, success, seeded_success]}, int(severity == "success")]
+                },
+                f"{COUNTERS}.recent": {"$slice": [{"$concatArrays": [recent, [task_id]]}, -KEEP]},
+            }
+        },
+        {
+            "$set": {
+                f"{field}.total_executions": counted,
+                f"{field}.success_rate": {"$divide": [{"$multiply": [success, 100]}, counted]},
+                # Runs may finish in another order than they started.
+                f"{field}.last_execution": {"$max": [f"${field}.last_execution", completed_at]},
+            }
+        },
+    ]

@@ -1,0 +1,310 @@
+"""One run from claim to report.
+
+    claim ─▶ execute ─▶ judge ─▶ record ─▶ notify ─▶ report
+
+Two things may end it early. A signal: what is known is kept, the claim stays `running` and the next Pod of the Job
+goes on polling. An unreachable database before the claim: nothing has been sent, so nothing is lost.
+"""
+
+import asyncio
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import httpx
+
+from councilor_runner import logs
+from councilor_runner.answers import TaskState
+from councilor_runner.bookkeeping import Bookkeeper, Settled
+from councilor_runner.clock import Clock, milliseconds
+from councilor_runner.conductor import Conductor, Gateway, execution_request
+from councilor_runner.contract import SUMMARY_LIMIT, ChannelResult, ExitCode, Reason, RunReport, Severity
+from councilor_runner.execution import Execution, Limits, Progress
+from councilor_runner.interruption import Interruption
+from councilor_runner.notifications import notify, summarise, task_event, wanted
+from councilor_runner.outcome import Outcome
+from councilor_runner.polling import Lookup, PollSource, look_up
+from councilor_runner.prompt import build_prompt
+from councilor_runner.records import Finished, claim_fields, read_finished
+from councilor_runner.settings import Settings
+from councilor_runner.verdict import judge
+
+if TYPE_CHECKING:
+    from councilor_runner.store import Store
+
+_MESSAGE_LIMIT = 512
+
+
+class Session:
+    """A run of the settings' contract with the clients it is given; `store` is None without MONGODB_URI."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        client: httpx.AsyncClient,
+        store: "Store | None",
+        clock: Clock,
+        interruption: Interruption,
+        limits: Limits | None = None,
+    ) -> None:
+        self._settings = settings
+        self._contract = settings.contract
+        self._store = store
+        self._clock = clock
+        self._interruption = interruption
+        self._limits = limits or Limits()
+        self._progress = Progress()
+        self._started_at = clock.now()
+        self._fields = claim_fields(settings, self._started_at)
+        self._claimed = False
+        self._continued = False
+        self._finished_before: Finished | None = None
+        endpoints = self._contract.endpoints
+        self._conductor = Conductor(client, endpoints.conductor_url, clock)
+        self._gateway = (
+            Gateway(client, endpoints.gateway_url, self._contract.agent.id)
+            if endpoints.gateway_url is not None
+            else None
+        )
+        # The seed protocol makes up task ids of its own: nothing to look for, nothing to repeat.
+        self._seed = endpoints.protocol == "seed"
+        self._sources: tuple[PollSource, ...] = tuple(
+            source for source in (self._gateway, store) if source is not None and not self._seed
+        )
+
+    async def run(self) -> RunReport:
+        """Return the report; its exit code is the process's."""
+        try:
+            return await self._run()
+        except Exception as error:
+            return await self._postpone(self._internal_error(error))
+
+    async def _run(self) -> RunReport:
+        outcome = await self._until_interrupted()
+        if not outcome.final:
+            return await self._postpone(outcome)
+        severity = self._finished_before.severity if self._finished_before else self._judge(outcome)
+        finished = self._finished_before or Finished(outcome, severity, self._started_at, self._clock.now())
+        logs.info("run finished", reason=outcome.reason.value, severity=severity, durationMs=finished.duration_ms)
+        settled = await self._settle(finished)
+        notified = await self._notify(finished) if severity is not None else ()
+        return self._report(finished, settled, notified)
+
+    async def _until_interrupted(self) -> Outcome:
+        work = asyncio.create_task(self._reach_outcome())
+        signal = asyncio.create_task(self._interruption.wait())
+        await asyncio.wait((work, signal), return_when=asyncio.FIRST_COMPLETED)
+        signal.cancel()
+        if not work.done():
+            logs.warning("asked to end: leaving the rest to the next Pod", dispatched=self._progress.dispatched)
+            work.cancel()
+            await asyncio.wait((work,))
+        if work.cancelled():
+            return self._unfinished(
+                Outcome(Reason.INTERRUPTED, message="the Pod was asked to end before the run had a result")
+            )
+        try:
+            return work.result()
+        except Exception as error:
+            return self._internal_error(error)
+
+    def _internal_error(self, error: Exception) -> Outcome:
+        # Either nothing was sent, or the next Pod meets the duplicate and polls for the result.
+        logs.error("internal error", error)
+        message = f"internal error ({type(error).__name__}); the runner's log tells where"
+        return self._unfinished(Outcome(Reason.INTERNAL_ERROR, message=message))
+
+    def _unfinished(self, outcome: Outcome) -> Outcome:
+        # Another Pod may submit again only where the task id keeps Conductor from running the agent twice.
+        if self._seed and self._progress.dispatched:
+            return Outcome(
+                Reason.OUTCOME_UNKNOWN, message=f"{outcome.message}; the seed protocol cannot ask for it later"
+            )
+        return outcome
+
+    async def _reach_outcome(self) -> Outcome:
+        refused = await self._claim()
+        if refused is not None:
+            return refused
+        if self._finished_before is not None:
+            logs.info("an earlier Pod recorded this run: finishing its bookkeeping")
+            return self._finished_before.outcome
+        settings, execution = self._settings, self._contract.execution
+        if not (settings.prompt or "").strip():
+            return Outcome(
+                Reason.PROMPT_MISSING,
+                message="there is nothing to ask: write spec.task.prompt, or check the ConfigMap and key of "
+                "spec.task.promptFrom",
+            )
+        if not execution.cwd.strip():
+            return Outcome(
+                Reason.WORKING_DIRECTORY_MISSING,
+                message="spec.execution.cwd is empty: name a directory on the host where Conductor runs its agents",
+            )
+        if await self._too_late():
+            return Outcome(
+                Reason.STARTED_TOO_LATE,
+                message=f"started more than {execution.starting_deadline_seconds} s after its scheduled time",
+            )
+        return await self._execute(settings.prompt or "")
+
+    async def _claim(self) -> Outcome | None:
+        """Claim the run; return an outcome when that is impossible, since nothing may be sent then."""
+        if self._store is None:
+            return None
+        from councilor_runner.store import StoreError
+
+        try:
+            await self._store.prepare()
+            earlier = await self._store.claim(self._fields)
+        except StoreError as error:
+            return Outcome(error.reason, message=error.message)
+        self._claimed = True
+        if earlier is None:
+            logs.info("execution claimed")
+            return None
+        if isinstance(earlier.get("started_at"), datetime):
+            self._started_at = earlier["started_at"]
+            self._fields = claim_fields(self._settings, self._started_at)
+        self._finished_before = read_finished(earlier)
+        self._progress.dispatched = self._finished_before is None or self._finished_before.outcome.status != "skipped"
+        if self._finished_before is None:
+            self._continued = True
+            logs.info("continuing the run of an earlier Pod")
+            # Without an idempotency key only a claim that provably sent nothing may be continued.
+            if self._seed and earlier.get("reason") != Reason.CONDUCTOR_UNREACHABLE:
+                return Outcome(
+                    Reason.OUTCOME_UNKNOWN,
+                    message="an earlier Pod may have started the agent; the seed protocol cannot ask for its result",
+                )
+        return None
+
+    async def _too_late(self) -> bool:
+        deadline, scheduled_at = self._contract.execution.starting_deadline_seconds, self._settings.scheduled_at
+        if deadline is None or scheduled_at is None:
+            return False
+        if (self._clock.now() - scheduled_at).total_seconds() <= deadline:
+            return False
+        if self._store is not None and not self._continued:
+            return True
+        # This Pod is late, but an earlier one of the Job may have sent the task in time.
+        state = await look_up(self._settings.task_id, self._sources)
+        return not isinstance(state, TaskState) and (state is Lookup.ABSENT or not self._continued)
+
+    async def _execute(self, prompt: str) -> Outcome:
+        contract = self._contract
+        synchronous = not self._sources
+        request = execution_request(
+            contract,
+            task_id=self._settings.task_id,
+            prompt=build_prompt(contract.task, prompt, ask_severity=contract.verdict.ask_agent),
+            instance_id=self._instance_id,
+            wait_for_result=synchronous,
+        )
+        already_spent = (self._clock.now() - self._started_at).total_seconds() if self._continued else 0.0
+        return await Execution(
+            task_id=self._settings.task_id,
+            request=request,
+            conductor=self._conductor,
+            sources=self._sources,
+            clock=self._clock,
+            timeout_seconds=contract.execution.timeout_seconds,
+            already_spent=already_spent,
+            synchronous=synchronous,
+            progress=self._progress,
+            limits=self._limits,
+        ).run()
+
+    @property
+    def _instance_id(self) -> str:
+        # Every Pod of the Job has to send the same: a manual run takes the time of its claim.
+        return f"councilor_{self._contract.agent.id}_{milliseconds(self._settings.scheduled_at or self._started_at)}"
+
+    def _judge(self, outcome: Outcome) -> Severity | None:
+        if outcome.status != "completed":
+            return "error" if outcome.status == "error" else None
+        verdict = judge(outcome.text or "", self._contract.verdict)
+        logs.info("judged", severity=verdict.severity, basis=verdict.basis)
+        return verdict.severity
+
+    async def _postpone(self, outcome: Outcome) -> RunReport:
+        logs.warning("run not finished", reason=outcome.reason.value, detail=outcome.message)
+        if self._store is not None and self._claimed:
+            from councilor_runner.store import StoreError
+
+            try:
+                await self._store.postpone(self._settings.execution_id, outcome.reason, outcome.message)
+            except StoreError as error:
+                logs.warning("reason not noted on the claim", detail=error.message)
+        finished = Finished(outcome, "error", self._started_at, self._clock.now())
+        return self._report(finished, Settled(recorded=False), ())
+
+    async def _settle(self, finished: Finished) -> Settled:
+        if self._store is None or not self._claimed:
+            return Settled(recorded=False)
+        return await Bookkeeper(self._store, self._clock, self._interruption).settle(
+            self._fields,
+            finished,
+            self._contract.agent,
+            already_recorded=self._finished_before is not None,
+        )
+
+    async def _notify(self, finished: Finished) -> tuple[ChannelResult, ...]:
+        """Notify whom it concerns.
+
+        Also for a run that an earlier Pod recorded: whether that one got as far as notifying is unknown, and hearing
+        of an error twice is better than never.
+        """
+        rules, severity = self._contract.notifications, finished.severity
+        if severity is None:
+            return ()
+        recovered = severity == "success" and rules.on_recovery and await self._recovered()
+        if not wanted(rules, severity, recovered=recovered):
+            return ()
+        event = task_event(
+            self._contract,
+            task_id=self._settings.task_id,
+            instance_id=self._instance_id,
+            finished=finished,
+            severity=severity,
+            recovered=recovered,
+        )
+        return await notify(rules.channels, self._gateway, event)
+
+    async def _recovered(self) -> bool:
+        """Whether the run before this one was no success; without a database nobody remembers."""
+        if self._store is None or not self._claimed:
+            return False
+        from councilor_runner.store import StoreError
+
+        try:
+            return await self._store.previous_severity(self._fields) in ("warning", "error")
+        except StoreError as error:
+            logs.warning("previous execution not read", detail=error.message)
+            return False
+
+    def _report(self, finished: Finished, settled: Settled, notified: tuple[ChannelResult, ...]) -> RunReport:
+        outcome = finished.outcome
+        exit_code, message = outcome.exit_code, outcome.message
+        if settled.complaint is not None:
+            exit_code = ExitCode.NOT_RECORDED
+            message = f"{settled.complaint}; {message}" if message else settled.complaint
+        return RunReport(
+            execution_id=self._settings.execution_id,
+            task_id=self._settings.task_id,
+            trigger=self._settings.trigger,
+            status=outcome.status,
+            severity=finished.severity,
+            exit_code=exit_code,
+            agent_exit_code=outcome.agent_exit_code,
+            reason=outcome.reason,
+            message=summarise(message, _MESSAGE_LIMIT),
+            summary=summarise(outcome.text, SUMMARY_LIMIT),
+            scheduled_at=self._settings.scheduled_at,
+            started_at=finished.started_at,
+            completed_at=finished.completed_at,
+            duration_ms=finished.duration_ms,
+            dispatched=self._progress.dispatched,
+            recorded=settled.recorded,
+            notified=notified,
+        )

@@ -1,0 +1,120 @@
+"""The runner's environment as one typed value: contract, identity of the run, secrets.
+
+Everything that can be found wrong without asking anybody is found here, with the name of the field or variable and what
+to write instead. Values are never quoted: they may be secrets.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from councilor_runner import contract as contracts
+from councilor_runner.contract import Reason, RunContract, Trigger
+
+
+class SettingsError(Exception):
+    """The environment does not describe a run."""
+
+    def __init__(self, message: str, reason: Reason = Reason.INVALID_CONTRACT) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """One run: what to do, under which ids, with which secrets (None: not configured)."""
+
+    contract: RunContract
+    job_name: str
+    pod_name: str | None
+    prompt: str | None
+    task_id: str
+    execution_id: str
+    scheduled_at: datetime | None
+    mongodb_uri: str | None = field(repr=False)
+    conductor_token: str | None = field(repr=False)
+
+    @property
+    def trigger(self) -> Trigger:
+        return "manual" if self.scheduled_at is None else "scheduled"
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Return the settings.
+
+    Raises SettingsError for a missing variable, a contract that does not validate, or a value no request can be made
+    with.
+    """
+    contract = _read_contract(environment.get(contracts.ENV_CONTRACT))
+    _check_url("endpoints.conductorUrl", contract.endpoints.conductor_url)
+    if contract.endpoints.gateway_url is not None:
+        _check_url("endpoints.gatewayUrl", contract.endpoints.gateway_url)
+    job_name = _required(environment, contracts.ENV_JOB_NAME)
+    scheduled_at = contracts.scheduled_time(job_name, contract.councilor.cron_job_name)
+    manual_uid = _required(environment, contracts.ENV_JOB_UID) if scheduled_at is None else None
+    task_id = contracts.task_id(contract.councilor.uid, job_name, manual_uid)
+    return Settings(
+        contract=contract,
+        job_name=job_name,
+        pod_name=environment.get(contracts.ENV_POD_NAME) or None,
+        prompt=contract.task.prompt or environment.get(contracts.ENV_PROMPT),
+        task_id=task_id,
+        execution_id=contracts.execution_id(contract.agent.id, task_id, scheduled_at),
+        scheduled_at=scheduled_at,
+        mongodb_uri=_secret(environment, contracts.ENV_MONGODB_URI),
+        conductor_token=_secret(environment, contracts.ENV_CONDUCTOR_TOKEN),
+    )
+
+
+def _read_contract(text: str | None) -> RunContract:
+    if not text:
+        raise SettingsError(
+            f"the variable {contracts.ENV_CONTRACT} is not set: the operator writes it into the CronJob's Pod template"
+        )
+    try:
+        return RunContract.model_validate_json(text)
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(str(part) for part in problem['loc']) or 'the document'}: {problem['msg']}"
+            for problem in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        raise SettingsError(
+            f"{contracts.ENV_CONTRACT} is not valid ({len(problems)} problems): {'; '.join(problems[:5])}. "
+            "Operator and runner image have to be of the same version"
+        ) from None
+
+
+def _required(environment: Mapping[str, str], name: str) -> str:
+    value = environment.get(name)
+    if not value:
+        raise SettingsError(f"the variable {name} is not set: it comes from the Pod's labels through the downward API")
+    return value
+
+
+def _secret(environment: Mapping[str, str], name: str) -> str | None:
+    # A Secret made with `echo value | base64` ends in a line break.
+    value = environment.get(name, "").strip()
+    if not value:
+        return None
+    if name == contracts.ENV_CONDUCTOR_TOKEN and not (value.isascii() and value.isprintable()):
+        raise SettingsError(
+            f"{name} holds characters that no HTTP header can carry: write the bare token into the Secret",
+            Reason.CREDENTIALS_REFUSED,
+        )
+    return value
+
+
+def _check_url(name: str, url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(
+            f"{name} is not an HTTP address: write it as http://host:port in the operator's configuration"
+        )

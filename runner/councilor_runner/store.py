@@ -1,0 +1,226 @@
+"""MongoDB: the claim, the record, the statistics, the task.
+
+Each operation is one document's write, acknowledged by a majority and repeatable: after a crash or a lost reply the
+same call with the same ids leaves the same state. No transactions: a client that dies inside one blocks others for a
+minute and more, and a standalone server has none.
+
+Imported only when MONGODB_URI is set. The driver's texts name hosts and quote documents, so they end here.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+import pymongo
+from bson import ObjectId
+from bson.codec_options import CodecOptions
+from pymongo import AsyncMongoClient, IndexModel, ReturnDocument, WriteConcern
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    DuplicateKeyError,
+    InvalidURI,
+    OperationFailure,
+    PyMongoError,
+)
+
+from councilor_runner import logs
+from councilor_runner.answers import TaskState, read_task
+from councilor_runner.conductor import SourceUnavailableError
+from councilor_runner.contract import Reason, Severity
+from councilor_runner.records import COUNTERS, open_fields, statistics_update
+
+SELECTION_MS = 3000
+OPERATION_SECONDS = 5.0
+
+_CREDENTIAL_CODES = (13, 18, 8000)
+"""Unauthorized, AuthenticationFailed, and what Atlas calls either."""
+_AUTHENTICATION_FAILED = 18
+_TEMPORARY_CODES = (50, 64, 91, 189, 262, 10107, 11600, 11602, 13435, 13436)
+"""Time limits, shutdowns and elections that the driver did not ride out by itself."""
+
+
+class StoreError(Exception):
+    """An operation failed. `reason` says whether trying again can help; `message` is free of the driver's words."""
+
+    def __init__(self, reason: Reason, message: str, code: int | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
+        self.code = code
+
+    @property
+    def temporary(self) -> bool:
+        return self.reason is Reason.DATABASE_UNREACHABLE
+
+
+def translate(error: PyMongoError, operation: str) -> StoreError:
+    """Classify a driver's error by class and code."""
+    code = error.code if isinstance(error, OperationFailure) else None
+    name = type(error).__name__ if code is None else f"{type(error).__name__}, code {code}"
+    if code in _CREDENTIAL_CODES:
+        return StoreError(
+            Reason.CREDENTIALS_REFUSED,
+            f"MongoDB refused to {operation} ({name}): check user, password and roles behind MONGODB_URI in the Secret "
+            "councilor-runner",
+            code,
+        )
+    # The name of a mongodb+srv:// address is looked up with the first operation.
+    if isinstance(error, ConnectionFailure | ConfigurationError) or error.timeout or code in _TEMPORARY_CODES:
+        return StoreError(Reason.DATABASE_UNREACHABLE, f"MongoDB could not be reached to {operation} ({name})", code)
+    return StoreError(Reason.DATABASE_REFUSED, f"MongoDB refused to {operation} ({name})", code)
+
+
+class Store:
+    """The collections of Conductor's database that a run touches."""
+
+    name = "mongodb"
+
+    def __init__(self, uri: str, database: str) -> None:
+        """Raises StoreError when the connection string cannot be used; connects with the first operation."""
+        try:
+            self._client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+                uri, serverSelectionTimeoutMS=SELECTION_MS, connectTimeoutMS=SELECTION_MS, appname="councilor-runner"
+            )
+            self._database = self._client.get_database(
+                database, codec_options=CodecOptions(tz_aware=True), write_concern=WriteConcern("majority")
+            )
+        except (InvalidURI, ConfigurationError, ValueError, TypeError) as error:
+            raise StoreError(
+                Reason.DATABASE_REFUSED,
+                f"MONGODB_URI is not a usable connection string ({type(error).__name__}): write "
+                "mongodb://user:password@host/ with the password percent-encoded",
+            ) from None
+        self._executions = self._database["councilor_executions"]
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._client.close()
+
+    @asynccontextmanager
+    async def _bounded(self, operation: str) -> AsyncIterator[None]:
+        # Without the overall limit the driver retries a write against a dead server for as long as it likes.
+        try:
+            with pymongo.timeout(OPERATION_SECONDS):
+                yield
+        except PyMongoError as error:
+            raise translate(error, operation) from None
+
+    async def prepare(self) -> None:
+        """Create the indexes the runner relies on, unless they exist.
+
+        A user without the right to create them gets along: the records' `_id` is the task id, so even without the
+        unique index one run has one record.
+        """
+        indexes = [
+            IndexModel("execution_id", unique=True),
+            # Of the first version: history of one councilor, latest first.
+            IndexModel([("councilor_id", 1), ("started_at", -1)]),
+        ]
+        for index in indexes:
+            try:
+                async with self._bounded("create an index on councilor_executions"):
+                    await self._executions.create_indexes([index])
+            except StoreError as error:
+                if error.temporary or error.code == _AUTHENTICATION_FAILED:
+                    raise
+                logs.warning("index not created", index=index.document["name"], detail=error.message)
+
+    async def claim(self, fields: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Store the run as `running` unless it has a record; return the record that was there before, else None."""
+        key = {"execution_id": fields["execution_id"]}
+        document = {**open_fields(), **fields, "_id": ObjectId(fields["task_id"])}
+        async with self._bounded("claim the execution"):
+            try:
+                return await self._executions.find_one_and_update(
+                    key, {"$setOnInsert": document}, upsert=True, return_document=ReturnDocument.BEFORE
+                )
+            except DuplicateKeyError:
+                # Another Pod inserted between the server's look and its write.
+                return await self._executions.find_one(key)
+
+    async def postpone(self, execution_id: str, reason: Reason, message: str | None) -> None:
+        """Note on a claim why this Pod stopped; it stays `running`, because the next Pod continues it."""
+        async with self._bounded("note the interruption"):
+            await self._executions.update_one(
+                {"execution_id": execution_id, "status": "running"},
+                {"$set": {"reason": reason.value, "error": message}},
+            )
+
+    async def finish(self, fields: Mapping[str, Any], result: Mapping[str, Any]) -> None:
+        """Turn the claim into the finished record; a record that is already finished stays as it is.
+
+        `fields` are those of the claim, for the case that the claim has been deleted meanwhile or was never made.
+        """
+        async with self._bounded("record the execution"):
+            try:
+                await self._executions.update_one(
+                    {"execution_id": fields["execution_id"], "status": "running"},
+                    {
+                        "$set": dict(result),
+                        "$setOnInsert": {
+                            **{key: value for key, value in fields.items() if key != "execution_id"},
+                            "_id": ObjectId(fields["task_id"]),
+                        },
+                    },
+                    upsert=True,
+                )
+            except DuplicateKeyError:
+                # The filter met no claim and the insert met a record: somebody finished it first.
+                logs.info("the execution had been recorded before")
+
+    async def count(
+        self, *, agent_id: str, instance_id: str | None, task_id: str, severity: Severity, completed_at: datetime
+    ) -> bool | None:
+        """Count the run once: True counted now, False counted before, None when there is no such agent."""
+        if instance_id is None:
+            collection, field, key = self._database["agents"], "stats", {"agent_id": agent_id}
+        else:
+            collection, field, key = self._database["agent_instances"], "statistics", {"instance_id": instance_id}
+        async with self._bounded("count the execution"):
+            # By `_id`: where an id exists twice, the guard would make a retried update pick the other document.
+            agent = await collection.find_one(key, {"_id": 1}, sort=[("_id", 1)])
+            if agent is None:
+                return None
+            updated = await collection.update_one(
+                {"_id": agent["_id"], f"{COUNTERS}.recent": {"$ne": task_id}},
+                statistics_update(field, task_id, severity, completed_at),
+            )
+        return updated.matched_count == 1
+
+    async def set_severity(self, task_id: str, severity: Severity) -> bool:
+        """Give the task the severity that Conductor's reports demand; False when the task is gone."""
+        async with self._bounded("set the task's severity"):
+            updated = await self._database["tasks"].update_one(
+                {"_id": ObjectId(task_id)}, {"$set": {"severity": severity}}
+            )
+        return updated.matched_count == 1
+
+    async def previous_severity(self, fields: Mapping[str, Any]) -> str | None:
+        """Return the severity of the Councilor's last judged run before this one, None for the first."""
+        same = {key: fields[key] for key in ("councilor_id", "namespace", "councilor")}
+        async with self._bounded("read the previous execution"):
+            previous = await self._executions.find_one(
+                {**same, "started_at": {"$lt": fields["started_at"]}, "severity": {"$ne": None}},
+                {"severity": 1},
+                sort=[("started_at", -1)],
+            )
+        return None if previous is None else previous["severity"]
+
+    async def read(self, task_id: str) -> TaskState | None:
+        """Return the task as a poll source, None when there is none. Raises SourceUnavailableError."""
+        try:
+            async with self._bounded("read the task"):
+                document = await self._database["tasks"].find_one(
+                    {"_id": ObjectId(task_id)}, {"status": 1, "result": 1, "stdout": 1, "error": 1, "exit_code": 1}
+                )
+        except StoreError as error:
+            refused = error.reason is Reason.CREDENTIALS_REFUSED
+            raise SourceUnavailableError(self.name, error.message, refused=refused) from None
+        if document is None:
+            return None
+        task = read_task(document)
+        if task is None:
+            raise SourceUnavailableError(self.name, "the task has no status")
+        return task

@@ -1,0 +1,149 @@
+"""Starts `python -m councilor_runner run` the way a Pod does and collects what it leaves behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from councilor_runner import contract as contracts
+from councilor_runner.contract import RunReport
+
+PATIENCE = 60.0
+
+
+def job_name(cron_job: str, moment: datetime | None = None) -> str:
+    """Return the name that the CronJob controller gives to the Job of this moment, by default the current minute."""
+    return f"{cron_job}-{int((moment or datetime.now(UTC)).timestamp()) // 60}"
+
+
+@dataclass
+class RunnerSetup:
+    """One Councilor's run; change the parts of `document` and `environment`, then start as many Pods as needed."""
+
+    directory: Path
+    conductor_url: str
+    gateway_url: str | None = None
+    mongodb_uri: str | None = None
+    agent_id: str = "A_Agent"
+    job: str = field(default_factory=lambda: job_name("licences"))
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.document: dict[str, Any] = {
+            "councilor": {
+                "namespace": "team-a",
+                "name": "licences",
+                "uid": "0d9c1f52-uid",
+                "generation": 1,
+                "cronJobName": "licences",
+                "title": "Licence counsel",
+            },
+            "agent": {"id": self.agent_id},
+            "task": {"name": "Licences", "prompt": "List dependencies without a known licence."},
+            "execution": {"cwd": "/srv/project", "timeoutSeconds": 30},
+            "notifications": {"onSuccess": True},
+            "endpoints": {"conductorUrl": self.conductor_url, "gatewayUrl": self.gateway_url},
+        }
+
+    @property
+    def task_id(self) -> str:
+        scheduled = contracts.scheduled_time(self.job, "licences")
+        return contracts.task_id("0d9c1f52-uid", self.job, None if scheduled else "job-uid")
+
+    def start(self, **environment: str) -> RunnerProcess:
+        """Start one Pod."""
+        message = self.directory / f"termination-{time.monotonic_ns()}"
+        variables = {
+            "PATH": os.environ["PATH"],
+            contracts.ENV_CONTRACT: json.dumps(self.document),
+            contracts.ENV_JOB_NAME: self.job,
+            contracts.ENV_JOB_UID: "job-uid",
+            contracts.ENV_POD_NAME: f"{self.job}-x7k2p",
+            contracts.ENV_TERMINATION_MESSAGE_PATH: str(message),
+            **({contracts.ENV_MONGODB_URI: self.mongodb_uri} if self.mongodb_uri else {}),
+            **self.environment,
+            **environment,
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "councilor_runner", "run"],
+            env=variables,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        return RunnerProcess(process, message)
+
+    def run(self, **environment: str) -> RunnerProcess:
+        """Start one Pod and wait for its end."""
+        return self.start(**environment).finish()
+
+
+class RunnerProcess:
+    """A Pod's process; the report and the log are there once it has finished."""
+
+    def __init__(self, process: subprocess.Popen[str], message: Path) -> None:
+        self._process = process
+        self._message = message
+        self.log = ""
+        self.output = ""
+
+    def finish(self) -> RunnerProcess:
+        """Wait for the end."""
+        try:
+            self.output, self.log = self._process.communicate(timeout=PATIENCE)
+        finally:
+            if self._process.poll() is None:
+                self._process.kill()
+                self._process.communicate()
+        return self
+
+    def terminate(self) -> RunnerProcess:
+        """Send SIGTERM, as the kubelet does, and wait for the end."""
+        self._process.send_signal(signal.SIGTERM)
+        return self.finish()
+
+    def kill(self) -> RunnerProcess:
+        """End it without any chance to say something."""
+        self._process.kill()
+        return self.finish()
+
+    @property
+    def handles_signals(self) -> bool:
+        """Whether the process has a handler for SIGTERM yet."""
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
+        return bool(int(caught, 16) & 1 << signal.SIGTERM - 1)
+
+    @property
+    def exit_code(self) -> int:
+        return self._process.returncode
+
+    @property
+    def message(self) -> bytes:
+        return self._message.read_bytes()
+
+    @property
+    def report(self) -> RunReport:
+        return RunReport.model_validate_json(self.message)
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The log; every line has to be JSON."""
+        return [json.loads(line) for line in self.log.splitlines()]
+
+
+def wait_for(condition: Callable[[], Any]) -> None:
+    """Return once a condition holds."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < end, "the condition never came true"
+        time.sleep(0.02)
