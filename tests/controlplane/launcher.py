@@ -1,5 +1,6 @@
 """Starts and ends a control plane with the project's own launcher."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -33,6 +34,26 @@ class ControlPlane:
     def kubectl(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run kubectl."""
         return self._launch("kubectl", *arguments, check=check)
+
+    def audit_mark(self) -> int:
+        """Return a point in the API server's own record of requests, for `operator_writes`."""
+        return self.audit_log.stat().st_size
+
+    def operator_writes(self, namespace: str, *, since: int) -> list[str]:
+        """Return what the operator wrote in a namespace since a mark: verb, resource and name; events are left out."""
+        writes = []
+        with self.audit_log.open() as log:
+            log.seek(since)
+            for entry in map(json.loads, log):
+                target = entry.get("objectRef", {})
+                if (
+                    entry.get("userAgent", "").startswith("councilor-operator/")
+                    and entry["verb"] not in {"get", "list", "watch"}
+                    and target.get("namespace") == namespace
+                    and target.get("resource") != "events"
+                ):
+                    writes.append(f"{entry['verb']} {target['resource']}/{target['name']}")
+        return writes
 
     @property
     def audit_log(self) -> Path:
