@@ -32,6 +32,10 @@ $(UV):
 .PHONY: venv
 venv: .venv/.locked ## Make the Python environment that uv.lock describes.
 
+.PHONY: mongodb-libraries
+mongodb-libraries:
+	@hack/debian-packages "the MongoDB server of tests and demo" libcurl4 libssl3
+
 .PHONY: lock
 lock: $(UV) ## Bring uv.lock up to date with pyproject.toml.
 	@$(UV) lock
@@ -69,11 +73,11 @@ unit: venv ## Run the unit tests.
 	@.venv/bin/pytest tests/unit
 
 .PHONY: test
-test: venv cluster-binaries ## Run unit and integration tests (real API server, real mongod, real HTTP).
+test: venv mongodb-libraries cluster-binaries ## Run unit and integration tests (real API server, real mongod, real HTTP).
 	@.venv/bin/pytest tests/unit tests/integration
 
 .PHONY: e2e
-e2e: venv ## Run the end-to-end tests: a real node, the project's own images.
+e2e: venv mongodb-libraries ## Run the end-to-end tests: a real node, the project's own images.
 	@hack/cluster/cluster prepare
 	@.venv/bin/pytest tests/e2e
 
@@ -88,7 +92,7 @@ images: ## Build the images of operator and runner.
 	@hack/images/build
 
 .PHONY: demo
-demo: venv ## Start a cluster, Conductor, MongoDB and the operator, and watch Councilors run.
+demo: venv mongodb-libraries ## Start a cluster, Conductor, MongoDB and the operator, and watch Councilors run.
 	@$(PYTHON) -m hack.demo up
 
 .PHONY: demo-down
