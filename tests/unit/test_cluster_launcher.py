@@ -10,11 +10,12 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from hack.cluster.launcher import build, cli, controlplane, dns, firewall, image, node, processes, remains
 from hack.cluster.launcher.progress import ClusterError
 from hack.cluster.launcher.state import CONTENT, PORTS, SETTINGS, Settings, State, free_ports
-from hypothesis import given
-from hypothesis import strategies as st
 
 # What a machine with a firewall of its own shows while kube-proxy and a CNI plugin are at work.
 SAVED = """\

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
+import councilor_operator
 from hack.images.builder import archive, base, inputs
 from hack.images.builder.inputs import ROOT
 from hack.images.builder.progress import BuildError
-
-import councilor_operator
 
 
 @pytest.fixture
