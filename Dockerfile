@@ -117,11 +117,15 @@ ENTRYPOINT ["councilor-operator"]
 CMD ["run"]
 ARG VERSION
 ARG REVISION
+ARG INPUTS
+# buildah takes a label from its cache although the argument in it changed; a command with these arguments it repeats.
+RUN : "${VERSION} ${REVISION} ${INPUTS}"
 LABEL org.opencontainers.image.title="councilor-operator" \
       org.opencontainers.image.description="Compiles Councilors into CronJobs and reports on their runs" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.revision="${REVISION}" \
+      community.conductor.inputs="${INPUTS}"
 
 FROM runtime AS runner
 COPY --from=runner-dependencies /opt/venv /opt/venv
@@ -130,8 +134,12 @@ ENTRYPOINT ["councilor-runner"]
 CMD ["run"]
 ARG VERSION
 ARG REVISION
+ARG INPUTS
+# buildah takes a label from its cache although the argument in it changed; a command with these arguments it repeats.
+RUN : "${VERSION} ${REVISION} ${INPUTS}"
 LABEL org.opencontainers.image.title="councilor-runner" \
       org.opencontainers.image.description="Runs one execution of a Councilor and judges what the agent answers" \
       org.opencontainers.image.licenses="MIT" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
+      org.opencontainers.image.revision="${REVISION}" \
+      community.conductor.inputs="${INPUTS}"

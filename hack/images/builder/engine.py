@@ -161,13 +161,14 @@ def _current(found: str | None, image: Image) -> str | None:
 
 def _arguments(image: Image, base_image: str | None) -> list[str]:
     """What both engines are told alike."""
-    given = {"VERSION": image.version, "REVISION": image.revision}
+    # The Dockerfile makes labels of them: buildah takes an image from its cache although a label of the command line
+    # changed.
+    given = {"VERSION": image.version, "REVISION": image.revision, "INPUTS": image.inputs}
     if base_image is not None:
         given["PYTHON_IMAGE"] = base_image
     return [
         f"--file={image.context / 'Dockerfile'}",
         f"--target={image.target}",
-        f"--label={INPUTS_LABEL}={image.inputs}",
         *(f"--build-arg={name}={value}" for name, value in given.items()),
         *(f"--secret=id=certificates,src={path}" for path in _certificates()),
     ]
