@@ -60,4 +60,5 @@ class ConditionReason(StrEnum):
     RUN_FAILED = "RunFailed"
     RUN_SKIPPED = "RunSkipped"
     RUNNER_CANNOT_START = "RunnerCannotStart"
+    RUN_MISSED = "RunMissed"
     RECORD_FAILED = "RecordFailed"

@@ -44,6 +44,9 @@ class Metrics:
             registry=self.registry,
         )
         self.runs = Counter("councilor_runs", "Ended runs by result.", ["result"], registry=self.registry)
+        self.missed = Counter(
+            "councilor_missed_runs", "Scheduled times that passed without a run.", registry=self.registry
+        )
         self.run_seconds = Histogram(
             "councilor_run_duration_seconds",
             "Duration of ended runs, as the runner measured it.",

@@ -24,7 +24,8 @@ from councilor_operator.constants import ANNOTATION_INPUT_HASH, ConditionReason
 from councilor_operator.drift import covers
 from councilor_operator.names import cron_job_name
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, ObservedPod
-from councilor_operator.runs.ledger import fold
+from councilor_operator.runs.ledger import add_missed, fold
+from councilor_operator.runs.missed import missed_times
 from councilor_operator.runs.outcome import finished_run
 from councilor_operator.schedule import CompiledSchedule, ScheduleError, compile_schedule
 
@@ -86,7 +87,8 @@ class Decision:
     """The observed status with every newly ended run counted."""
     finished: tuple[Run, ...]
     """The newly counted runs."""
-
+    missed: tuple[datetime, ...]
+    """Scheduled times newly counted as missed."""
     owns_cron_job: bool
     """False when a foreign CronJob has the name."""
 
@@ -111,7 +113,7 @@ def overdue(job: ObservedJob, now: datetime) -> bool:
     return not job.ready and now - (job.started_at or job.created_at) >= START_TOLERANCE
 
 
-def decide(observation: Observation, config: OperatorConfig) -> Decision:
+def decide(observation: Observation, config: OperatorConfig, now: datetime) -> Decision:
     """Return what to do and what to say, as far as the observation tells."""
     councilor = observation.councilor
     finished = finished_runs(observation)
@@ -132,16 +134,23 @@ def decide(observation: Observation, config: OperatorConfig) -> Decision:
             breaker_open=False,
             ledger=ledger,
             finished=tuple(finished.values()),
+            missed=(),
             owns_cron_job=not foreign,
         )
+    action = _apply(compiled.manifest, observation.cron_job)
+    missed: tuple[datetime, ...] = ()
+    # Under a spec that is about to change, or while suspended, no time counts.
+    if action is None and runs_on(observation.cron_job):
+        missed = missed_times(compiled.schedule, observation.cron_job, observation.jobs, ledger.last_missed_time, now)
     return Decision(
-        action=_apply(compiled.manifest, observation.cron_job),
+        action=action,
         refusal=None,
         schedule=compiled.schedule,
         enabled=compiled.enabled,
         breaker_open=compiled.breaker_open,
-        ledger=ledger,
+        ledger=add_missed(ledger, missed),
         finished=tuple(finished.values()),
+        missed=missed,
         owns_cron_job=True,
     )
 

@@ -90,7 +90,7 @@ class Reconciler:
             return False, None
         now = self._clock()
         observation = await self._gather(councilor, now)
-        decision = plan.decide(observation, self._config)
+        decision = plan.decide(observation, self._config, now)
         cron_job, refusal = await self._apply(observation, decision, now)
         report = status.report(observation, decision, cron_job, refusal, now)
         patch = status.merge_patch(councilor.status, status.document(report.status))
@@ -102,6 +102,7 @@ class Reconciler:
             self._metrics.writes.labels("status", "patch").inc()
             for run in decision.finished:
                 self._metrics.count_run(run)
+            self._metrics.missed.inc(len(decision.missed))
             await self._send(written, report.events, now)
         return bool(patch) or decision.action is not None, report.look_again
 

@@ -10,6 +10,7 @@ from councilor_operator.api.v1alpha1 import Condition, CouncilorStatus, Run
 from councilor_operator.constants import ConditionReason, ConditionType
 from councilor_operator.observed import ObservedCronJob, ObservedJob
 from councilor_operator.plan import START_TOLERANCE, Decision, Observation, Refusal, overdue
+from councilor_operator.runs.missed import next_check
 from councilor_operator.runs.outcome import STUCK_REASONS, active_run, stuck_message
 from councilor_operator.schedule import next_times
 from councilor_runner.contract import ExitCode
@@ -58,16 +59,20 @@ def report(
     agent_id = str(councilor.spec.get("agentId", ""))
     active = [job for job in observation.jobs if job.end is None]
     upcoming: list[datetime] = []
+    due: list[datetime] = []
     if refusal is None and decision.schedule is not None and cron_job is not None and not decision.suspended:
         anchor = cron_job.last_schedule_time or cron_job.created_at
         upcoming = next_times(decision.schedule, after=now, count=NEXT_RUNS, anchor=anchor)
+        due = [time + LATE for time in upcoming[:1]]
+        if (check := next_check(decision.schedule, cron_job, decision.ledger.last_missed_time)) is not None:
+            due.append(max(check, now + LATE))
 
     stuck = _stuck(observation, active)
     zone = decision.schedule.time_zone if decision.schedule else None
     conditions = (
         _ready(decision, cron_job, refusal),
         _scheduled(decision, refusal),
-        _healthy(decision.ledger.last_run, stuck),
+        _healthy(decision.ledger, stuck, _missed(decision.ledger, active, cron_job)),
     )
     status = decision.ledger.model_copy(
         update={
@@ -90,7 +95,7 @@ def report(
     return Report(
         status=status,
         events=tuple(_events(decision, status)),
-        look_again=_look_again(upcoming, active, refusal, now),
+        look_again=_look_again(active, refusal, due, now),
     )
 
 
@@ -151,9 +156,12 @@ def _scheduled(decision: Decision, refusal: Refusal | None) -> _Claim:
     return _Claim(ConditionType.SCHEDULED, "True", ConditionReason.ACTIVE, "runs are started at status.nextRunTimes")
 
 
-def _healthy(last: Run | None, stuck: str | None) -> _Claim:
+def _healthy(ledger: CouncilorStatus, stuck: str | None, missed: str | None) -> _Claim:
     if stuck is not None:
         return _Claim(ConditionType.HEALTHY, "False", ConditionReason.RUNNER_CANNOT_START, stuck)
+    if missed is not None:
+        return _Claim(ConditionType.HEALTHY, "False", ConditionReason.RUN_MISSED, missed)
+    last = ledger.last_run
     if last is None:
         return _Claim(ConditionType.HEALTHY, "Unknown", ConditionReason.NO_RUN_YET, "no run has ended yet")
     if last.exit_code == ExitCode.NOT_RECORDED:
@@ -169,6 +177,22 @@ def _healthy(last: Run | None, stuck: str | None) -> _Claim:
         case verdict:
             message = f"run {last.execution_id} completed, judged {verdict}"
             return _Claim(ConditionType.HEALTHY, "True", ConditionReason.RUN_SUCCEEDED, message)
+
+
+def _missed(ledger: CouncilorStatus, active: list[ObservedJob], cron_job: ObservedCronJob | None) -> str | None:
+    """Say what is known about missed times, None when a run has ended since."""
+    last, missed = ledger.last_run, ledger.last_missed_time
+    if missed is None or (last is not None and last.completed_at is not None and last.completed_at > missed):
+        return None
+    total = ledger.stats.missed if ledger.stats else 0
+    found = f"no run was started at {missed:%Y-%m-%dT%H:%M:%SZ}, {total} times missed in all"
+    if active:
+        return (
+            f"{found}: Job {active[0].name} was still going on; let spec.schedule come less often, lower "
+            "spec.execution.timeoutSeconds, or set spec.concurrencyPolicy to Allow"
+        )
+    name = cron_job.name if cron_job else ""
+    return f"{found}: see `kubectl describe cronjob {name}`, and whether kube-controller-manager runs"
 
 
 def _not_recorded(run: Run) -> str:
@@ -215,10 +239,11 @@ def _phase(decision: Decision, refusal: Refusal | None, active: list[ObservedJob
 
 
 def _look_again(
-    upcoming: list[datetime], active: list[ObservedJob], refusal: Refusal | None, now: datetime
+    active: list[ObservedJob], refusal: Refusal | None, due: list[datetime], now: datetime
 ) -> datetime | None:
-    """Return when to look although nothing was heard: a due run, and what happens where no watch looks."""
-    looks = [time + LATE for time in upcoming[:1]]
+    """Return when to look although nothing was heard: `due` times of the schedule, and what happens where no watch
+    looks."""
+    looks = list(due)
     for job in active:
         if overdue(job, now):
             looks.append(now + UNWATCHED)
@@ -245,6 +270,7 @@ def _events(decision: Decision, status: CouncilorStatus) -> list[Event]:
             case (ConditionType.READY, "False") | (ConditionType.HEALTHY, "False") if condition.reason not in {
                 ConditionReason.RUN_FAILED,
                 ConditionReason.RECORD_FAILED,
+                ConditionReason.RUN_MISSED,
             }:
                 events.append(Event("Warning", condition.reason, "Reconcile", condition.message))
             case ConditionType.READY, "True":
@@ -255,6 +281,10 @@ def _events(decision: Decision, status: CouncilorStatus) -> list[Event]:
                 events.append(Event("Normal", condition.reason, "Suspend", condition.message))
             case _:
                 pass
+    if decision.missed:
+        last = f"{decision.missed[-1]:%Y-%m-%dT%H:%M:%SZ}"
+        note = f"{len(decision.missed)} scheduled runs were not started, the last at {last}"
+        events.append(Event("Warning", ConditionReason.RUN_MISSED, "Schedule", note))
     for run in decision.finished:
         if run.exit_code == ExitCode.NOT_RECORDED:
             events.append(Event("Warning", ConditionReason.RECORD_FAILED, "Record", _not_recorded(run)))

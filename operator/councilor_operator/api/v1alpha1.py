@@ -394,6 +394,8 @@ class CouncilorStatus(ApiModel):
     """The run that ended last."""
     last_success_time: datetime | None = None
     """When a run was last judged success."""
+    last_missed_time: datetime | None = None
+    """The last scheduled time that passed without a run."""
     recent_runs: Annotated[tuple[RecentRun, ...], Field(max_length=10)] | None = None
     """The last ten runs, newest first."""
     stats: Stats | None = None

@@ -5,7 +5,8 @@ before that write forgets both, a crash after it keeps both; a UID leaves the li
 never be met again.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from councilor_operator.api.v1alpha1 import CouncilorStatus, RecentRun, Run, Stats
 
@@ -37,6 +38,19 @@ def fold(status: CouncilorStatus, runs: Mapping[str, Run], existing: Iterable[st
             "last_success_time": last_success,
             "recent_runs": tuple(recent[:RECENT_RUNS]) or None,
             "counted_jobs": tuple(sorted(counted.intersection(existing))) or None,
+        }
+    )
+
+
+def add_missed(status: CouncilorStatus, missed: Sequence[datetime]) -> CouncilorStatus:
+    """Return the status with scheduled times that passed without a run counted; `missed` is oldest first."""
+    if not missed:
+        return status
+    stats = status.stats or Stats()
+    return status.model_copy(
+        update={
+            "stats": stats.model_copy(update={"missed": stats.missed + len(missed)}),
+            "last_missed_time": missed[-1],
         }
     )
 

@@ -547,7 +547,7 @@ def test_a_status_of_before_the_first_pass_is_none() -> None:
     world = World.of()
     del_status = factories.councilor()
     observation = Observation(councilor=del_status, cron_job=None, jobs=[], pods={})
-    assert isinstance(decide(observation, world.config).action, Apply)
+    assert isinstance(decide(observation, world.config, NOW).action, Apply)
 
 
 def test_a_cron_job_that_is_being_deleted_is_left_to_the_garbage_collector_or_made_anew() -> None:

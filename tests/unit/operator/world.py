@@ -86,7 +86,7 @@ class World:
     def step(self) -> Step:
         """One pass: decide, carry out, report, write the status."""
         observation = self.observation()
-        decision = plan.decide(observation, self.config)
+        decision = plan.decide(observation, self.config, self.now)
         self._carry_out(decision.action)
         mine = None
         if self.cron_job is not None and decision.owns_cron_job:

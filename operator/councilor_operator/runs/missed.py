@@ -1,0 +1,50 @@
+"""Runs that did not happen: scheduled times that passed without a Job. Pure.
+
+The schedule itself is the measure, not the CronJob controller's events: those repeat, and a controller that is down
+sends none. What counts is time in which the CronJob was meant to run: a pause, a change of the schedule and the
+creation move the point from which it counts (`status.lastScheduleTime` of the CronJob) forward, and so does every run.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final
+
+from councilor_operator.observed import ObservedCronJob, ObservedJob
+from councilor_operator.schedule import CompiledSchedule, next_times, times_between
+
+TOLERANCE: Final = timedelta(seconds=60)
+"""How late a Job may be made before its time counts as missed."""
+LIMIT: Final = 1000
+"""Times counted in one pass; a longer outage takes several."""
+
+
+def missed_times(
+    schedule: CompiledSchedule,
+    cron_job: ObservedCronJob,
+    jobs: Iterable[ObservedJob],
+    counted_until: datetime | None,
+    now: datetime,
+) -> tuple[datetime, ...]:
+    """Return the scheduled times, oldest first, that passed without a Job and are not counted yet (UTC).
+
+    `counted_until` is the last time that was counted as missed.
+    """
+    anchor = _anchor(cron_job)
+    made = {job.scheduled_at for job in jobs}
+    due = times_between(
+        schedule, start=max(anchor, counted_until or anchor), end=now - TOLERANCE, limit=LIMIT, anchor=anchor
+    )
+    return tuple(time for time in due if time not in made)
+
+
+def next_check(
+    schedule: CompiledSchedule, cron_job: ObservedCronJob, counted_until: datetime | None
+) -> datetime | None:
+    """Return when the next time that is not counted yet will have been missed."""
+    anchor = _anchor(cron_job)
+    following = next_times(schedule, after=max(anchor, counted_until or anchor), count=1, anchor=anchor)
+    return following[0] + TOLERANCE if following else None
+
+
+def _anchor(cron_job: ObservedCronJob) -> datetime:
+    return cron_job.last_schedule_time or cron_job.created_at
