@@ -73,9 +73,10 @@ def build_registry(
     @kopf.on.probe(id="lists", registry=registry)
     async def lists(**_: Any) -> str:
         limit = timedelta(seconds=config.resync_seconds) * MISSED_LISTS
-        if observer.last_list is not None and clock() - observer.last_list > limit:
+        since = observer.last_list or observer.started
+        if clock() - since > limit:
             # kopf retries other errors within the request, until the kubelet gives up on the answer.
-            raise kopf.PermanentError(f"no full list since {observer.last_list.isoformat(timespec='seconds')}")
+            raise kopf.PermanentError(f"no full list since {since.isoformat(timespec='seconds')}")
         return "ok"
 
     @kopf.on.probe(id="queue", registry=registry)

@@ -9,7 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 from councilor_operator.cache import Cache, Store, Versioned
-from councilor_operator.errors import ApiError
+from councilor_operator.constants import GROUP, PLURAL
+from councilor_operator.errors import ApiError, ConfigurationError, NotFoundError
 from councilor_operator.metrics import Metrics
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, RawObject
 from councilor_operator.workqueue import WorkQueue
@@ -51,6 +52,7 @@ class Observer:
         self.synced = asyncio.Event()
         """Set once everything has been listed: before that, what is missing from the cache may well exist."""
         self.last_list: datetime | None = None
+        self.started = clock()
 
     def councilor(self, deleted: bool, body: RawObject) -> None:
         """Take a watch event of a Councilor."""
@@ -68,11 +70,20 @@ class Observer:
         self._observe(self._cache.jobs, item, item.councilor_uid, deleted)
 
     async def resync(self, every: timedelta) -> None:
-        """List everything now and then, for ever: watches may miss deletions, and a level-based pass costs little."""
+        """List everything now and then, for ever: watches may miss deletions, and a level-based pass costs little.
+
+        Raises `ConfigurationError` when the CRD is not installed.
+        """
         retry = FIRST_LIST_RETRY_SECONDS
         while True:
             try:
                 await self.list()
+            except NotFoundError as error:
+                # kopf looks for the resource once, at its start: only a new process would watch it.
+                raise ConfigurationError(
+                    f"the API server does not know {PLURAL}.{GROUP}: install the CRD first, `kubectl apply "
+                    "--server-side -f crds/`"
+                ) from error
             except ApiError as error:
                 logger.warning("listing failed, again in %.0f s: %s", retry, error.message)
                 await asyncio.sleep(retry)

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from councilor_operator.cache import Cache
-from councilor_operator.errors import RejectedError, TransientError
+from councilor_operator.errors import ConfigurationError, NotFoundError, RejectedError, TransientError
 from councilor_operator.metrics import Metrics
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob
 from councilor_operator.observer import Observer
@@ -151,3 +151,9 @@ async def test_lists_are_tried_again_until_one_succeeds(
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert await parts.queued() == [UID]
+
+
+async def test_without_the_crd_the_process_ends_and_says_how_to_get_it(parts: Parts) -> None:
+    parts.lists.failures = [NotFoundError("the server could not find the requested resource", status=404)]
+    with pytest.raises(ConfigurationError, match="kubectl apply --server-side -f crds/"):
+        await parts.observer.resync(timedelta(hours=1))
