@@ -15,6 +15,7 @@ from councilor_operator.constants import (
     ANNOTATION_COUNCILOR,
     ANNOTATION_INPUT_HASH,
     ANNOTATION_INSTANCE,
+    ANNOTATION_INSTANTIATE,
     API_VERSION,
     KIND,
     LABEL_CONTROLLER_UID,
@@ -149,6 +150,27 @@ def build_contract(
             database=config.database,
         ),
     )
+
+
+def build_manual_job(cron_job: Manifest, uid: str, name: str) -> Manifest:
+    """Return a Job (batch/v1) of a CronJob's manifest as `kubectl create job --from=cronjob/...` makes it.
+
+    `uid` is the CronJob's; with it as controller the Job counts in the CronJob's history limits.
+    """
+    metadata, template = cron_job["metadata"], cron_job["spec"]["jobTemplate"]
+    owner = {"apiVersion": "batch/v1", "kind": "CronJob", "name": metadata["name"], "uid": uid, "controller": True}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": name,
+            "namespace": metadata["namespace"],
+            "labels": template["metadata"]["labels"],
+            "annotations": {ANNOTATION_INSTANTIATE: "manual", **template["metadata"]["annotations"]},
+            "ownerReferences": [owner],
+        },
+        "spec": template["spec"],
+    }
 
 
 def contract_document(run: contract.RunContract) -> str:

@@ -5,6 +5,7 @@ later).
 """
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 from uuid import uuid4
@@ -23,7 +24,7 @@ from councilor_operator.constants import (
     REPORTING_CONTROLLER,
     VERSION,
 )
-from councilor_operator.errors import NotFoundError
+from councilor_operator.errors import ConflictError, NotFoundError
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, ObservedPod
 from councilor_operator.status import Event
 
@@ -53,6 +54,14 @@ class Cluster(Protocol):
 
     async def fast_forward(self, cron_job: ObservedCronJob, now: datetime) -> ObservedCronJob:
         """Write off the times that a CronJob has passed without running."""
+        ...
+
+    async def create_job(self, manifest: Manifest) -> None:
+        """Create a Job; one of that name that is there already is as good."""
+        ...
+
+    async def delete_job(self, job: ObservedJob) -> None:
+        """Delete a Job with its Pods; one that is gone is as good."""
         ...
 
     async def patch_status(self, councilor: ObservedCouncilor, patch: Mapping[str, Any]) -> ObservedCouncilor:
@@ -120,6 +129,18 @@ class KubernetesCluster:
             content_type=MERGE_PATCH,
         )
         return ObservedCronJob.from_object(body)
+
+    async def create_job(self, manifest: Manifest) -> None:
+        metadata = manifest["metadata"]
+        # Already there (409): the answer to an earlier attempt was lost, or a crash came before the status write.
+        with suppress(ConflictError):
+            await self._connection.request("POST", _path("batch/v1", metadata["namespace"], "jobs"), body=manifest)
+
+    async def delete_job(self, job: ObservedJob) -> None:
+        # Without a policy the Job goes and its Pods stay.
+        options = {"propagationPolicy": "Background", "preconditions": {"uid": job.uid}}
+        with suppress(NotFoundError, ConflictError):
+            await self._connection.request("DELETE", _path("batch/v1", job.namespace, "jobs", job.name), body=options)
 
     async def patch_status(self, councilor: ObservedCouncilor, patch: Mapping[str, Any]) -> ObservedCouncilor:
         body = await self._connection.request(

@@ -7,7 +7,7 @@ everything that follows from the observation alone; the report needs the CronJob
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeGuard
+from typing import Literal, TypeGuard
 
 from pydantic import ValidationError
 
@@ -20,11 +20,12 @@ from councilor_operator.builders import (
     contract_document,
 )
 from councilor_operator.config import OperatorConfig
-from councilor_operator.constants import ANNOTATION_INPUT_HASH, ConditionReason
+from councilor_operator.constants import ANNOTATION_INPUT_HASH, ANNOTATION_RUN_NOW, ConditionReason
 from councilor_operator.drift import covers
 from councilor_operator.names import cron_job_name
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, ObservedPod
 from councilor_operator.runs.ledger import add_missed, fold
+from councilor_operator.runs.manual import RefuseRun, StartRun, asked_for
 from councilor_operator.runs.missed import missed_times
 from councilor_operator.runs.outcome import finished_run
 from councilor_operator.schedule import CompiledSchedule, ScheduleError, compile_schedule
@@ -91,6 +92,10 @@ class Decision:
     """Scheduled times newly counted as missed."""
     owns_cron_job: bool
     """False when a foreign CronJob has the name."""
+    manifest: Manifest | None
+    """The CronJob as it is wanted, None for a refusal."""
+    run_now: StartRun | RefuseRun | None
+    """What a new token of the run-now annotation asks for."""
 
     @property
     def suspended(self) -> bool:
@@ -136,6 +141,8 @@ def decide(observation: Observation, config: OperatorConfig, now: datetime) -> D
             finished=tuple(finished.values()),
             missed=(),
             owns_cron_job=not foreign,
+            manifest=None,
+            run_now=_asked_for(observation, ledger, "Allow"),
         )
     action = _apply(compiled.manifest, observation.cron_job)
     missed: tuple[datetime, ...] = ()
@@ -152,7 +159,16 @@ def decide(observation: Observation, config: OperatorConfig, now: datetime) -> D
         finished=tuple(finished.values()),
         missed=missed,
         owns_cron_job=True,
+        manifest=compiled.manifest,
+        run_now=_asked_for(observation, ledger, compiled.manifest["spec"]["concurrencyPolicy"]),
     )
+
+
+def _asked_for(
+    observation: Observation, ledger: CouncilorStatus, policy: Literal["Forbid", "Replace", "Allow"]
+) -> StartRun | RefuseRun | None:
+    token = observation.councilor.annotations.get(ANNOTATION_RUN_NOW)
+    return asked_for(observation.councilor, token, ledger.last_run_now, policy, observation.jobs)
 
 
 def finished_runs(observation: Observation) -> dict[str, Run]:

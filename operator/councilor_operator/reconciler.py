@@ -10,7 +10,8 @@ from datetime import datetime
 from time import monotonic
 
 from councilor_operator import plan, status
-from councilor_operator.builders import Manifest
+from councilor_operator.api.v1alpha1 import RunNow
+from councilor_operator.builders import Manifest, build_manual_job
 from councilor_operator.cache import Cache
 from councilor_operator.cluster import Cluster
 from councilor_operator.config import OperatorConfig
@@ -19,6 +20,7 @@ from councilor_operator.errors import ApiError, ConflictError, NotFoundError, Re
 from councilor_operator.metrics import Metrics
 from councilor_operator.names import cron_job_name
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob
+from councilor_operator.runs.manual import RefuseRun, StartRun
 from councilor_operator.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -92,7 +94,8 @@ class Reconciler:
         observation = await self._gather(councilor, now)
         decision = plan.decide(observation, self._config, now)
         cron_job, refusal = await self._apply(observation, decision, now)
-        report = status.report(observation, decision, cron_job, refusal, now)
+        run_now = await self._run_now(decision, cron_job, refusal, now)
+        report = status.report(observation, decision, cron_job, refusal, run_now, now)
         patch = status.merge_patch(councilor.status, status.document(report.status))
         if patch:
             # Counters, history and the list of counted Jobs go in this one request. A crash before it leaves the Jobs
@@ -134,6 +137,38 @@ class Reconciler:
             case plan.Suspend() if cron_job is not None and refusal is not None:
                 cron_job, refusal = await self._stop(cron_job, refusal)
         return cron_job if decision.owns_cron_job else None, refusal
+
+    async def _run_now(
+        self,
+        decision: plan.Decision,
+        cron_job: ObservedCronJob | None,
+        refusal: plan.Refusal | None,
+        now: datetime,
+    ) -> RunNow | None:
+        """Start the run that a token asks for; returns what became of it, None when nothing was asked.
+
+        The token is noted with the next status write. A crash before it repeats this: the Job's name follows from the
+        token, so the second attempt meets the Job of the first.
+        """
+        match decision.run_now:
+            case None:
+                return None
+            case RefuseRun() as refused:
+                return refused.done(now)
+            case StartRun(token) if refusal is not None or cron_job is None or decision.manifest is None:
+                reason = refusal.reason if refusal else ConditionReason.CRON_JOB_REFUSED
+                return RefuseRun(token, reason, "there is nothing to run until the condition Ready is True").done(now)
+            case StartRun(token) as start:
+                try:
+                    for job in start.replaces:
+                        await self._cluster.delete_job(job)
+                        self._metrics.writes.labels("job", "delete").inc()
+                    await self._cluster.create_job(build_manual_job(decision.manifest, cron_job.uid, start.job_name))
+                    self._metrics.writes.labels("job", "create").inc()
+                except RejectedError as error:
+                    message = f"the API server refuses the Job: {error.message[:800]}"
+                    return RefuseRun(token, "JobRefused", message).done(now)
+                return start.done(now)
 
     async def _make_equal(
         self, manifest: Manifest, cron_job: ObservedCronJob | None, fast_forward_to: datetime | None

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from councilor_operator.api.v1alpha1 import Condition, CouncilorStatus, Run
+from councilor_operator.api.v1alpha1 import Condition, CouncilorStatus, Run, RunNow
 from councilor_operator.constants import ConditionReason, ConditionType
 from councilor_operator.observed import ObservedCronJob, ObservedJob
 from councilor_operator.plan import START_TOLERANCE, Decision, Observation, Refusal, overdue
@@ -49,11 +49,13 @@ def report(
     decision: Decision,
     cron_job: ObservedCronJob | None,
     refusal: Refusal | None,
+    run_now: RunNow | None,
     now: datetime,
 ) -> Report:
     """Return status, events and the time of the next look.
 
-    `cron_job` is the CronJob after the apply; `refusal` is the decision's own or what the apply met.
+    `cron_job` is the CronJob after the apply; `refusal` is the decision's own or what the apply met; `run_now` is what
+    became of a new token.
     """
     councilor = observation.councilor
     agent_id = str(councilor.spec.get("agentId", ""))
@@ -90,11 +92,12 @@ def report(
                 for job in sorted(active, key=lambda job: (job.created_at, job.name))
             )
             or None,
+            "last_run_now": run_now or decision.ledger.last_run_now,
         }
     )
     return Report(
         status=status,
-        events=tuple(_events(decision, status)),
+        events=(*_events(decision, status), *_run_now_events(run_now)),
         look_again=_look_again(active, refusal, due, now),
     )
 
@@ -257,6 +260,16 @@ def _look_again(
 
 def _local(time: datetime, zone: str) -> str:
     return time.astimezone(ZoneInfo(zone)).isoformat(timespec="seconds")
+
+
+def _run_now_events(run_now: RunNow | None) -> list[Event]:
+    if run_now is None:
+        return []
+    if run_now.job_name is None:
+        return [
+            Event("Warning", "RunNowRefused", "RunNow", f"run now was refused, {run_now.reason}: {run_now.message}")
+        ]
+    return [Event("Normal", "RunNowStarted", "RunNow", f"run now: made Job {run_now.job_name}")]
 
 
 def _events(decision: Decision, status: CouncilorStatus) -> list[Event]:

@@ -85,6 +85,10 @@ class Councilor:
         events = self.api.list(EVENTS, self.namespace)
         return [event["reason"] for event in events if event["regarding"]["name"] == self.name]
 
+    def annotate(self, key: str, value: str) -> None:
+        """Set an annotation."""
+        self.api.patch(COUNCILORS, self.namespace, self.name, {"metadata": {"annotations": {key: value}}})
+
     def edit(self, **spec: Any) -> None:
         """Change its spec."""
         self.api.patch(COUNCILORS, self.namespace, self.name, {"spec": spec})
@@ -199,6 +203,26 @@ def test_a_manual_run_is_counted_too(api: Api, namespace: str, control_plane: Co
     assert (status["lastRun"]["trigger"], status["lastRun"]["result"]) == ("manual", "success")
     assert status["stats"]["successRate"] == 100.0
     assert status["lastSuccessTime"] == status["lastRun"]["completedAt"]
+
+
+def test_run_now_starts_one_run_for_each_token(api: Api, namespace: str) -> None:
+    councilor = Councilor.create(api, namespace, "now", schedule={"type": "cron", "value": "@yearly", "enabled": False})
+
+    councilor.annotate("conductor.community/run-now", "first")
+    job = eventually(lambda: next(iter(councilor.jobs()), None), "the Job of the first token")
+    eventually(lambda: councilor.status.get("lastRunNow", {}).get("token") == "first", "the token stands in the status")
+    councilor.annotate("conductor.community/run-now", "second")
+    refused = eventually(
+        lambda: councilor.status["lastRunNow"] if councilor.status["lastRunNow"]["token"] == "second" else None,
+        "the second token is handled",
+    )
+    assert refused["reason"] == "AlreadyRunning"
+    pods.start(api, job)
+    pods.finish(api, job, pods.report_of(job, councilor.get()))
+    assert councilor.wait_for_runs(1)["lastRun"]["trigger"] == "manual"
+    councilor.annotate("conductor.community/run-now", "third")
+    eventually(lambda: len(councilor.jobs()) == 2, "the Job of the third token")
+    assert councilor.status["phase"] in {"Paused", "Running"}
 
 
 def test_a_run_that_ends_while_the_operator_is_dead_is_counted_once(

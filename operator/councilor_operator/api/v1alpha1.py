@@ -343,6 +343,21 @@ class RecentRun(ApiModel):
     """Status and verdict in one word."""
 
 
+class RunNow(ApiModel):
+    """The last run that was asked for by annotation."""
+
+    token: Text256
+    """Value of the annotation conductor.community/run-now that was handled."""
+    at: datetime
+    """When it was handled."""
+    job_name: str | None = None
+    """Name of the Job that was made for it."""
+    reason: str | None = None
+    """One stable word for why there is none."""
+    message: Text1024 | None = None
+    """For a person: why there is none and what to do."""
+
+
 class Stats(ApiModel):
     """Counters; each Job is counted once."""
 
@@ -392,6 +407,8 @@ class CouncilorStatus(ApiModel):
     """Runs that are going on."""
     last_run: Run | None = None
     """The run that ended last."""
+    last_run_now: RunNow | None = None
+    """The last run that was asked for by annotation."""
     last_success_time: datetime | None = None
     """When a run was last judged success."""
     last_missed_time: datetime | None = None

@@ -21,7 +21,7 @@ from councilor_operator.status import Event
 from tests import factories
 from tests.factories import Body, FixedClock, merged, rfc3339
 
-Operation = Literal["find", "apply", "suspend", "fast-forward", "status", "pods", "event"]
+Operation = Literal["find", "apply", "suspend", "fast-forward", "status", "pods", "event", "create-job", "delete-job"]
 Key = tuple[str, str]
 
 # x-kubernetes-list-map-keys of the lists that occur in a CronJob; every other list is replaced as a whole.
@@ -163,7 +163,7 @@ class FakeCluster:
         self.end_job(uid, text, exit_code=exit_code)
         return uid
 
-    def delete_job(self, uid: str) -> None:
+    def collect_job(self, uid: str) -> None:
         """Let the history limit delete a Job and its Pods."""
         self.pods.pop(uid, None)
         self._gone("job", self.jobs.pop(uid))
@@ -232,6 +232,24 @@ class FakeCluster:
         self._changed("cron_job", body)
         self._lose("fast-forward")
         return ObservedCronJob.from_object(copy.deepcopy(body))
+
+    async def create_job(self, manifest: Manifest) -> None:
+        self._fail("create-job")
+        name = manifest["metadata"]["name"]
+        if all(body["metadata"]["name"] != name for body in self.jobs.values()):
+            uid = self._uid("job")
+            body = factories.job_body(name=name, uid=uid, scheduled_at=None, created_at=self.clock(), active=1, ready=1)
+            self.jobs[uid] = merged(body, {"metadata": manifest["metadata"]})
+            self.pods.setdefault(uid, [])
+            self.writes.append("create-job")
+            self._changed("job", self.jobs[uid])
+        self._lose("create-job")
+
+    async def delete_job(self, job: ObservedJob) -> None:
+        self._fail("delete-job")
+        self.writes.append("delete-job")
+        self.collect_job(job.uid)
+        self._lose("delete-job")
 
     async def patch_status(self, councilor: ObservedCouncilor, patch: Mapping[str, Any]) -> ObservedCouncilor:
         self._fail("status")

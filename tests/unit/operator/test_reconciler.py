@@ -629,7 +629,7 @@ async def test_counted_jobs_leave_the_list_with_their_jobs(cluster: FakeCluster,
         uid = cluster.run()
         await operator.catch_up()
         clock.advance(minutes=10)
-        cluster.delete_job(uid)
+        cluster.collect_job(uid)
         await operator.catch_up()
     assert stats(cluster)["totalExecutions"] == 5
     assert "countedJobs" not in cluster.status
@@ -641,7 +641,7 @@ async def test_a_watch_that_lags_behind_a_list_counts_no_run_twice(cluster: Fake
     uid = cluster.run()
     ended = factories.merged(cluster.jobs[uid], {})
     await operator.catch_up()
-    cluster.delete_job(uid)
+    cluster.collect_job(uid)
     await operator.observer.list()
     await operator.drain()
     assert "countedJobs" not in cluster.status
@@ -708,7 +708,7 @@ async def _live(steps: list[str | tuple[Operation, bool]]) -> None:
             case "delete job":
                 counted = cluster.status.get("countedJobs", [])
                 if uids := [uid for uid in cluster.jobs if uid in counted]:
-                    cluster.delete_job(uids[0])
+                    cluster.collect_job(uids[0])
             case "edit":
                 cluster.edit_councilor(spec={"task": {"prompt": f"Question {len(cluster.writes)}"}})
             case "touch":

@@ -626,7 +626,7 @@ def test_a_refusal_of_the_api_server_is_told() -> None:
     observation = world.observation()
     decision = decide(observation, world.config, NOW)
     refusal = Refusal(ConditionReason.CRON_JOB_REFUSED, "spec.jobTemplate: invalid")
-    result = report(observation, decision, None, refusal, NOW)
+    result = report(observation, decision, None, refusal, None, NOW)
     reasons = {entry.type: (entry.status, entry.reason) for entry in result.status.conditions}
     assert reasons == {
         "Ready": ("False", "CronJobRefused"),
