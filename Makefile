@@ -81,11 +81,15 @@ e2e: venv mongodb-libraries ## Run the end-to-end tests: a real node, the projec
 	@hack/cluster/cluster prepare
 	@.venv/bin/pytest tests/e2e
 
+.PHONY: bench
+bench: venv cluster-binaries ## Measure the operator against the same requests made without it (a quarter of an hour).
+	@.venv/bin/python -m tests.bench
+
 # --- Cluster, images, demo ------------------------------------------------------------------------------------------------
 
 .PHONY: cluster-binaries
 cluster-binaries: ## Build Kubernetes for the local cluster (5 minutes at first, then cached).
-	@hack/cluster/cluster --control-plane prepare
+	@CLUSTER=local hack/cluster/cluster --control-plane prepare
 
 .PHONY: images
 images: ## Build the images of operator and runner.
@@ -93,6 +97,7 @@ images: ## Build the images of operator and runner.
 
 .PHONY: demo
 demo: venv mongodb-libraries ## Start a cluster, Conductor, MongoDB and the operator, and watch Councilors run.
+	@hack/cluster/cluster prepare
 	@$(PYTHON) -m hack.demo up
 
 .PHONY: demo-down

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from councilor_operator.api.v1alpha1 import CouncilorSpec
+from councilor_operator.api.spec import CouncilorSpec
 from councilor_operator.config import OperatorConfig
 from councilor_operator.constants import (
     ANNOTATION_SCHEDULED_AT,

@@ -1,6 +1,7 @@
 """Entry point of the operator: `councilor-operator run`, or `python -m councilor_operator run`."""
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -31,6 +32,8 @@ def main() -> int:
     kopf.configure(log_format=kopf.LogFormat.JSON)
     logging.getLogger().setLevel(config.log_level.upper())
     handlers.quiet_framework_logs()
+    # What is imported stays: the garbage collector need not look at it again.
+    gc.freeze()
     try:
         asyncio.run(process.run(config))
     except ConfigurationError as error:

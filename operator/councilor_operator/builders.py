@@ -8,7 +8,7 @@ import hashlib
 import json
 from typing import Any
 
-from councilor_operator.api.v1alpha1 import CouncilorSpec
+from councilor_operator.api.spec import CouncilorSpec
 from councilor_operator.config import OperatorConfig
 from councilor_operator.constants import (
     ANNOTATION_AGENT,
@@ -139,6 +139,7 @@ def build_contract(
             context_mode=execution.context_mode,
             timeout_seconds=execution.timeout_seconds,
             starting_deadline_seconds=spec.schedule.starting_deadline_seconds,
+            retries=execution.retries,
         ),
         verdict=contract.VerdictRules.model_validate(spec.verdict.model_dump()),
         notifications=contract.Notifications.model_validate(spec.notifications.model_dump()),

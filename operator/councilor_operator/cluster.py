@@ -4,10 +4,10 @@
 later).
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 from uuid import uuid4
 
 from councilor_operator.builders import Manifest
@@ -18,17 +18,21 @@ from councilor_operator.constants import (
     GROUP,
     KIND,
     LABEL_CONTROLLER_UID,
+    LABEL_COUNCILOR_UID,
     LABEL_MANAGED_BY,
     MANAGED_BY,
     PLURAL,
     REPORTING_CONTROLLER,
     VERSION,
 )
-from councilor_operator.errors import ConflictError, NotFoundError
-from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, ObservedPod
+from councilor_operator.errors import ConflictError, NotFoundError, RejectedError
+from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, ObservedPod, RawObject
 from councilor_operator.status import Event
 
-PAGE_SIZE: Final = 500
+Observed = TypeVar("Observed", ObservedCouncilor, ObservedCronJob, ObservedJob)
+
+PAGE_SIZE: Final = 100
+"""Objects of a page: two resources of thousands of objects are never in memory as they came."""
 EVENT_NOTE_LIMIT: Final = 1024
 """Characters of an event's note (events.k8s.io/v1)."""
 
@@ -57,7 +61,7 @@ class Cluster(Protocol):
         ...
 
     async def create_job(self, manifest: Manifest) -> None:
-        """Create a Job; one of that name that is there already is as good."""
+        """Create a Job; one of that name and of the same Councilor that is there already is as good."""
         ...
 
     async def delete_job(self, job: ObservedJob) -> None:
@@ -105,7 +109,8 @@ class KubernetesCluster:
         return await self._connection.request(
             "PATCH",
             _path("batch/v1", metadata["namespace"], "cronjobs", metadata["name"]),
-            parameters={"fieldManager": FIELD_MANAGER, "force": "true", **parameters},
+            # Without force a CronJob that somebody made a moment ago is a conflict, and is met in the next pass.
+            parameters={"fieldManager": FIELD_MANAGER, "force": "true" if uid else "false", **parameters},
             body=manifest,
             content_type=APPLY,
         )
@@ -132,9 +137,15 @@ class KubernetesCluster:
 
     async def create_job(self, manifest: Manifest) -> None:
         metadata = manifest["metadata"]
-        # Already there (409): the answer to an earlier attempt was lost, or a crash came before the status write.
-        with suppress(ConflictError):
-            await self._connection.request("POST", _path("batch/v1", metadata["namespace"], "jobs"), body=manifest)
+        path = _path("batch/v1", metadata["namespace"], "jobs")
+        try:
+            await self._connection.request("POST", path, body=manifest)
+        except ConflictError:
+            # Ours: the answer to an earlier attempt was lost, or a crash came before the status write.
+            found = ObservedJob.from_object(await self._connection.request("GET", f"{path}/{metadata['name']}"))
+            if found.councilor_uid != metadata["labels"][LABEL_COUNCILOR_UID]:
+                message = f"a Job {metadata['name']} that belongs to something else has the name"
+                raise RejectedError(message, status=409) from None
 
     async def delete_job(self, job: ObservedJob) -> None:
         # Without a policy the Job goes and its Pods stay.
@@ -200,25 +211,24 @@ class Listing:
 
     async def councilors(self) -> tuple[list[ObservedCouncilor], str]:
         """Return all Councilors and the version of the list."""
-        items, version = await self._all(f"{GROUP}/{VERSION}", PLURAL, {})
-        return [ObservedCouncilor.from_object(item) for item in items], version
+        return await self._all(ObservedCouncilor.from_object, f"{GROUP}/{VERSION}", PLURAL, {})
 
     async def cron_jobs(self) -> tuple[list[ObservedCronJob], str]:
         """Return all CronJobs that carry the operator's label."""
-        items, version = await self._all("batch/v1", "cronjobs", _MANAGED)
-        return [ObservedCronJob.from_object(item) for item in items], version
+        return await self._all(ObservedCronJob.from_object, "batch/v1", "cronjobs", _MANAGED)
 
     async def jobs(self) -> tuple[list[ObservedJob], str]:
         """Return all Jobs that carry the operator's label."""
-        items, version = await self._all("batch/v1", "jobs", _MANAGED)
-        return [ObservedJob.from_object(item) for item in items], version
+        return await self._all(ObservedJob.from_object, "batch/v1", "jobs", _MANAGED)
 
-    async def _all(self, group_version: str, plural: str, selector: Mapping[str, str]) -> tuple[list[Any], str]:
-        items: list[Any] = []
+    async def _all(
+        self, observe: Callable[[RawObject], Observed], group_version: str, plural: str, selector: Mapping[str, str]
+    ) -> tuple[list[Observed], str]:
+        items: list[Observed] = []
         versions = []
         for namespace in self._namespaces:
             async for page in self._pages(_path(group_version, namespace, plural), selector):
-                items += page["items"]
+                items += map(observe, page["items"])
                 versions.append(page["metadata"]["resourceVersion"])
         # The oldest version: what is newer than the first page may be missing from it.
         return items, min(versions, key=int)

@@ -105,6 +105,9 @@ async def connect() -> AsyncIterator[Connection]:
         raise ConfigurationError(
             "no way to the API server: run in a Pod with a service account, or set KUBECONFIG to a valid file"
         ) from error
+    # Otherwise the client looks for proxies and for a .netrc before every request, in a thread. A proxy-url of the
+    # kubeconfig counts all the same.
+    configuration.client_session_kwargs = {"trust_env": False}
     client = ApiClient(configuration)
     try:
         yield Connection(client)

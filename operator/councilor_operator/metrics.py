@@ -3,7 +3,7 @@ Councilors."""
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from councilor_operator.api.v1alpha1 import Run
+from councilor_operator.api.status import Run
 
 
 class Metrics:

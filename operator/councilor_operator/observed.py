@@ -107,7 +107,6 @@ class JobEnd:
     outcome: Literal["Complete", "Failed"]
     at: datetime
     reason: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +122,6 @@ class ObservedJob:
     started_at: datetime | None
     scheduled_at: datetime | None
     """The nominal time; None for a Job made by hand."""
-    active: int
     ready: int
     end: JobEnd | None
 
@@ -140,7 +138,6 @@ class ObservedJob:
             created_at=_required_time(metadata["creationTimestamp"]),
             started_at=parse_time(status.get("startTime")),
             scheduled_at=parse_time(metadata.get("annotations", {}).get(ANNOTATION_SCHEDULED_AT)),
-            active=status.get("active", 0),
             ready=status.get("ready", 0),
             end=_job_end(status.get("conditions", ())),
         )
@@ -153,7 +150,6 @@ def _job_end(conditions: Any) -> JobEnd | None:
                 outcome=condition["type"],
                 at=_required_time(condition["lastTransitionTime"]),
                 reason=condition.get("reason", ""),
-                message=condition.get("message", ""),
             )
     return None
 
@@ -164,7 +160,6 @@ class ObservedPod:
 
     name: str
     created_at: datetime
-    phase: str
     reason: str
     """status.reason, for example Evicted."""
     exit_code: int | None
@@ -175,11 +170,8 @@ class ObservedPod:
     finished_at: datetime | None
     waiting_reason: str
     """For example ImagePullBackOff."""
-    waiting_message: str
     unschedulable: str
     """Why no node takes the Pod."""
-    disrupted: str
-    """Message of the DisruptionTarget condition: evicted, node lost, preempted."""
 
     @classmethod
     def from_object(cls, body: RawObject) -> Self:
@@ -191,11 +183,10 @@ class ObservedPod:
         conditions = {
             condition["type"]: condition for condition in status.get("conditions", ()) if isinstance(condition, Mapping)
         }
-        scheduled, disruption = conditions.get("PodScheduled", {}), conditions.get("DisruptionTarget", {})
+        scheduled = conditions.get("PodScheduled", {})
         return cls(
             name=body["metadata"]["name"],
             created_at=_required_time(body["metadata"]["creationTimestamp"]),
-            phase=status.get("phase", ""),
             reason=status.get("reason", ""),
             exit_code=terminated.get("exitCode"),
             terminated_reason=terminated.get("reason", ""),
@@ -203,7 +194,5 @@ class ObservedPod:
             started_at=parse_time(terminated.get("startedAt")),
             finished_at=parse_time(terminated.get("finishedAt")),
             waiting_reason=waiting.get("reason", ""),
-            waiting_message=waiting.get("message", ""),
             unschedulable=scheduled.get("message", "") if scheduled.get("status") == "False" else "",
-            disrupted=disruption.get("message", "") if disruption.get("status") == "True" else "",
         )

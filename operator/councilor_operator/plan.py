@@ -11,7 +11,8 @@ from typing import Literal, TypeGuard
 
 from pydantic import ValidationError
 
-from councilor_operator.api.v1alpha1 import CouncilorSpec, CouncilorStatus, Run
+from councilor_operator.api.spec import CouncilorSpec
+from councilor_operator.api.status import CouncilorStatus, Run
 from councilor_operator.builders import (
     CONTRACT_LIMIT,
     Manifest,

@@ -4,13 +4,14 @@ Level-based: a pass derives everything from what exists now, so restart, missed 
 path, and a pass right after another writes nothing. This is the one place where errors become a condition or a retry.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime
 from time import monotonic
 
 from councilor_operator import plan, status
-from councilor_operator.api.v1alpha1 import RunNow
+from councilor_operator.api.status import RunNow
 from councilor_operator.builders import Manifest, build_manual_job
 from councilor_operator.cache import Cache
 from councilor_operator.cluster import Cluster
@@ -53,6 +54,8 @@ class Reconciler:
             started = monotonic()
             await self._settle(uid)
             self._metrics.reconcile_seconds.observe(monotonic() - started)
+            # A pass with nothing to write never waits: give watches and probe their turn.
+            await asyncio.sleep(0)
 
     async def _settle(self, uid: str) -> None:
         """Make a pass and decide what follows from its failure."""

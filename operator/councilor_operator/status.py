@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from councilor_operator.api.v1alpha1 import Condition, CouncilorStatus, Run, RunNow
+from councilor_operator.api.status import Condition, CouncilorStatus, Run, RunNow
 from councilor_operator.constants import ConditionReason, ConditionType
 from councilor_operator.observed import ObservedCronJob, ObservedJob
 from councilor_operator.plan import START_TOLERANCE, Decision, Observation, Refusal, overdue
-from councilor_operator.runs.missed import next_check
+from councilor_operator.runs.missed import TOLERANCE, next_check
 from councilor_operator.runs.outcome import STUCK_REASONS, active_run, stuck_message
 from councilor_operator.schedule import next_times
 from councilor_runner.contract import ExitCode
@@ -67,7 +67,8 @@ def report(
         upcoming = next_times(decision.schedule, after=now, count=NEXT_RUNS, anchor=anchor)
         due = [time + LATE for time in upcoming[:1]]
         if (check := next_check(decision.schedule, cron_job, decision.ledger.last_missed_time)) is not None:
-            due.append(max(check, now + LATE))
+            # A time that is due already waits for a run to end; its Job will tell.
+            due.append(check if check > now else now + TOLERANCE)
 
     stuck = _stuck(observation, active)
     zone = decision.schedule.time_zone if decision.schedule else None
@@ -199,7 +200,8 @@ def _missed(ledger: CouncilorStatus, active: list[ObservedJob], cron_job: Observ
 
 
 def _not_recorded(run: Run) -> str:
-    return f"run {run.execution_id} ended, {run.result}, but MongoDB has no record of it: {run.message or run.reason}"
+    missing = "it was not counted there" if run.recorded else "MongoDB has no record of it"
+    return f"run {run.execution_id} ended, {run.result}, but {missing}: {run.message or run.reason}"
 
 
 def _stuck(observation: Observation, active: list[ObservedJob]) -> str | None:
@@ -278,7 +280,11 @@ def _events(decision: Decision, status: CouncilorStatus) -> list[Event]:
     for condition in status.conditions:
         old = before.get(condition.type)
         if old is not None and (old.status, old.reason) == (condition.status, condition.reason):
-            continue
+            # Other advice for another mistake of the same kind is news; a run's message is always another one.
+            if not (condition.type == ConditionType.READY and condition.status == "False"):
+                continue
+            if old.message == condition.message:
+                continue
         match condition.type, condition.status:
             case (ConditionType.READY, "False") | (ConditionType.HEALTHY, "False") if condition.reason not in {
                 ConditionReason.RUN_FAILED,

@@ -35,8 +35,6 @@ TERMINATION_MESSAGE_LIMIT = 4096
 """Bytes the kubelet keeps of a termination message (Kubernetes, Pod v1)."""
 SUMMARY_LIMIT = 256
 """Characters of `RunReport.summary`."""
-OVERHEAD_SECONDS = 60
-"""How much longer than `timeoutSeconds` a Pod may need, for the claim before and the bookkeeping after the run."""
 GRACE_SECONDS = 20
 """How long the runner may need after SIGTERM; the Pod's `terminationGracePeriodSeconds` has to be longer."""
 
@@ -51,7 +49,7 @@ class ExitCode(IntEnum):
     COMPLETED = 0
     """Completed with any severity, or skipped; recorded."""
     AGENT_FAILED = 10
-    """The agent run failed; recorded."""
+    """The agent run failed, or the last Pod of the Job gave the run up; recorded."""
     AGENT_TIMED_OUT = 11
     """The agent run took longer than `timeoutSeconds`; recorded. The task may still finish in Conductor."""
     NOT_RECORDED = 20
@@ -135,6 +133,8 @@ class Execution(_Model):
     context_mode: Literal["stateless", "stateful"] = "stateless"
     timeout_seconds: int = 600
     starting_deadline_seconds: int | None = None
+    retries: int = 2
+    """How many Pods may follow one that gave up for the time being: the Job's `backoffLimit`."""
 
 
 class VerdictRules(_Model):
@@ -210,7 +210,7 @@ class RunReport(_ReportModel):
     message: str | None = None
     """One sentence for a person: what went wrong and what to do. Never document content or a driver's text."""
     summary: Annotated[str, Field(max_length=SUMMARY_LIMIT)] | None = None
-    """The beginning of the agent's answer."""
+    """The beginning of the agent's answer; a marker line at its end is left out, `severity` says the same."""
     scheduled_at: AwareDatetime | None = None
     started_at: AwareDatetime
     completed_at: AwareDatetime
@@ -249,6 +249,11 @@ def task_id(councilor_uid: str, job_name: str, manual_job_uid: str | None = None
 
 
 def execution_id(agent_id: str, task: str, scheduled_at: datetime | None) -> str:
-    """Return the key of the execution record: `exec_{agentId}_{unix seconds | manual}_{8 hex digits of the task}`."""
-    moment = "manual" if scheduled_at is None else str(int(scheduled_at.timestamp()))
-    return f"exec_{agent_id}_{moment}_{task[:8]}"
+    """Return the key of the execution record.
+
+    `exec_{agentId}_{unix seconds}_{8 hex digits of the task}` for a scheduled run; without a time to tell them apart,
+    manual runs have 16: `exec_{agentId}_manual_{16 hex digits}`.
+    """
+    if scheduled_at is None:
+        return f"exec_{agent_id}_manual_{task[:16]}"
+    return f"exec_{agent_id}_{int(scheduled_at.timestamp())}_{task[:8]}"

@@ -31,7 +31,14 @@ class Limits:
 class Progress:
     """What is known about the dispatch at any moment, also when the run is interrupted in the middle of a request."""
 
-    dispatched: bool = False
+    earlier: bool = False
+    """An earlier Pod may have sent the task."""
+    sent: bool = False
+    """This Pod may have."""
+
+    @property
+    def dispatched(self) -> bool:
+        return self.earlier or self.sent
 
 
 class Execution:
@@ -90,11 +97,11 @@ class Execution:
     async def _submit(self) -> Answer:
         delays = iter(self._limits.submit_delays)
         while True:
-            before = self._progress.dispatched
+            before = self._progress.sent
             # Set before sending: an interruption in the middle of the request must not be taken for "nothing sent".
-            self._progress.dispatched = True
+            self._progress.sent = True
             submission = await self._conductor.submit(self._path, self._body, self._answer_seconds())
-            self._progress.dispatched = before or submission.maybe_dispatched
+            self._progress.sent = before or submission.maybe_dispatched
             answer = submission.answer
             if answer.kind not in (AnswerKind.UNAVAILABLE, AnswerKind.UNREACHABLE):
                 return answer

@@ -1,9 +1,10 @@
 """What became of a run, as one typed value that every later step (judge, record, notify, report) reads.
 
 The reason decides the exit code: a Pod that finds a finished record rebuilds both from the reason that stands in it.
+A temporary reason in a finished record means that the run was given up for it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from councilor_runner.contract import ExitCode, Reason, RunStatus
 
@@ -37,16 +38,18 @@ class Outcome:
     """The end of a run, or of this Pod's part in it.
 
     `text` is what the agent said (None: nothing was received); `message` one sentence of ours about what went wrong.
+    `given_up`: the reason was temporary, but no further Pod will come.
     """
 
     reason: Reason
     text: str | None = None
     agent_exit_code: int | None = None
     message: str | None = None
+    given_up: bool = False
 
     @property
     def exit_code(self) -> ExitCode:
-        return EXIT_CODES[self.reason]
+        return ExitCode.AGENT_FAILED if self.given_up else EXIT_CODES[self.reason]
 
     @property
     def final(self) -> bool:
@@ -58,3 +61,24 @@ class Outcome:
         if self.reason is Reason.COMPLETED:
             return "completed"
         return "skipped" if self.reason is Reason.STARTED_TOO_LATE else "error"
+
+
+def ended_by_last_attempt(outcome: Outcome, attempts: int, retries: int) -> bool:
+    """Whether a temporary outcome is the end of the run, because the Job starts no Pod after this one.
+
+    `attempts` counts the Pods that claimed the run, this one included. The Job counts otherwise: not the evicted Pods,
+    but those that never reached the database. With the former a run ends a Pod too early, which loses nothing that was
+    paid for; with the latter its record stays open, and only the Job tells that it failed.
+
+    An interrupted Pod has not found out anything, and an evicted one is replaced at no cost to the Job's limit.
+    """
+    return not outcome.final and outcome.reason is not Reason.INTERRUPTED and attempts > retries
+
+
+def give_up(outcome: Outcome, attempts: int, *, maybe_sent: bool) -> Outcome:
+    """Turn a temporary outcome into the end of the run."""
+    message = f"{outcome.message}; " if outcome.message else ""
+    message += "tried once, no retry left" if attempts == 1 else f"tried {attempts} times, no retry left"
+    if maybe_sent:
+        message += "; a request may still reach Conductor and start the agent"
+    return replace(outcome, message=message, given_up=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 from councilor_runner.clock import milliseconds
 from councilor_runner.contract import Reason, RunStatus, Severity
-from councilor_runner.outcome import Outcome
+from councilor_runner.outcome import EXIT_CODES, Outcome
 from councilor_runner.settings import Settings
 
 OUTPUT_LIMIT = 1024 * 1024
@@ -76,7 +76,10 @@ def claim_fields(settings: Settings, started_at: datetime) -> dict[str, Any]:
 
 
 def open_fields() -> dict[str, Any]:
-    """Return the fields of a run that has no result yet, so that every record has the same keys."""
+    """Return the fields of a run that has no result yet, so that every record has the same keys.
+
+    Beside them stands `attempts`, the number of Pods that claimed the run, which the claim itself counts.
+    """
     return {
         "completed_at": None,
         "duration_ms": None,
@@ -121,8 +124,9 @@ def read_finished(document: Mapping[str, Any]) -> Finished | None:
     except ValueError:
         reason = fallback
     severity = document.get("severity")
+    given_up = EXIT_CODES[reason].retryable
     return Finished(
-        Outcome(reason, document.get("output"), document.get("exit_code"), document.get("error")),
+        Outcome(reason, document.get("output"), document.get("exit_code"), document.get("error"), given_up),
         severity if severity in ("success", "warning", "error") else None,
         started_at,
         completed_at,

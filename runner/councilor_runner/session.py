@@ -4,6 +4,9 @@
 
 Two things may end it early. A signal: what is known is kept, the claim stays `running` and the next Pod of the Job
 goes on polling. An unreachable database before the claim: nothing has been sent, so nothing is lost.
+
+A Pod that gets no further for the time being leaves the run to the next one. The last Pod of the Job ends the run
+instead, as an error that is recorded, counted and told; otherwise its claim would stay `running` for ever.
 """
 
 import asyncio
@@ -21,12 +24,12 @@ from councilor_runner.contract import SUMMARY_LIMIT, ChannelResult, ExitCode, Re
 from councilor_runner.execution import Execution, Limits, Progress
 from councilor_runner.interruption import Interruption
 from councilor_runner.notifications import notify, summarise, task_event, wanted
-from councilor_runner.outcome import Outcome
+from councilor_runner.outcome import Outcome, ended_by_last_attempt, give_up
 from councilor_runner.polling import Lookup, PollSource, look_up
 from councilor_runner.prompt import build_prompt
 from councilor_runner.records import Finished, claim_fields, read_finished
 from councilor_runner.settings import Settings
-from councilor_runner.verdict import judge
+from councilor_runner.verdict import judge, without_marker
 
 if TYPE_CHECKING:
     from councilor_runner.store import Store
@@ -57,6 +60,7 @@ class Session:
         self._started_at = clock.now()
         self._fields = claim_fields(settings, self._started_at)
         self._claimed = False
+        self._attempts = 0
         self._continued = False
         self._finished_before: Finished | None = None
         endpoints = self._contract.endpoints
@@ -91,7 +95,7 @@ class Session:
         return self._report(finished, settled, notified)
 
     async def _until_interrupted(self) -> Outcome:
-        work = asyncio.create_task(self._reach_outcome())
+        work = asyncio.create_task(self._attempt())
         signal = asyncio.create_task(self._interruption.wait())
         await asyncio.wait((work, signal), return_when=asyncio.FIRST_COMPLETED)
         signal.cancel()
@@ -103,10 +107,32 @@ class Session:
             return self._unfinished(
                 Outcome(Reason.INTERRUPTED, message="the Pod was asked to end before the run had a result")
             )
+        return work.result()
+
+    async def _attempt(self) -> Outcome:
         try:
-            return work.result()
+            outcome = await self._reach_outcome()
         except Exception as error:
-            return self._internal_error(error)
+            outcome = self._internal_error(error)
+        return await self._unless_last(outcome)
+
+    async def _unless_last(self, outcome: Outcome) -> Outcome:
+        """End the run for good when this Pod was the last one and nothing can come of what may have been sent.
+
+        Crash windows. Killed before the record: the claim stays `running`, and a Pod that replaces an evicted one has
+        a higher number, so it decides the same or succeeds. Killed after the record: such a Pod finds it finished and
+        catches up on counting and telling. Sent, but not stored as a task yet: the look sees nothing, hence the
+        message; no Pod would come to read the result either way.
+        """
+        if not self._claimed or not ended_by_last_attempt(outcome, self._attempts, self._contract.execution.retries):
+            return outcome
+        if self._progress.dispatched:
+            if await look_up(self._settings.task_id, self._sources) is not Lookup.ABSENT:
+                return outcome
+            # Earlier Pods ended long enough ago for anything they sent to be visible.
+            self._progress.earlier = False
+        logs.warning("giving up", attempts=self._attempts, reason=outcome.reason.value)
+        return give_up(outcome, self._attempts, maybe_sent=self._progress.sent)
 
     def _internal_error(self, error: Exception) -> Outcome:
         # Either nothing was sent, or the next Pod meets the duplicate and polls for the result.
@@ -160,6 +186,7 @@ class Session:
         except StoreError as error:
             return Outcome(error.reason, message=error.message)
         self._claimed = True
+        self._attempts = (earlier or {}).get("attempts", 0) + 1
         if earlier is None:
             logs.info("execution claimed")
             return None
@@ -167,12 +194,16 @@ class Session:
             self._started_at = earlier["started_at"]
             self._fields = claim_fields(self._settings, self._started_at)
         self._finished_before = read_finished(earlier)
-        self._progress.dispatched = self._finished_before is None or self._finished_before.outcome.status != "skipped"
-        if self._finished_before is None:
+        if self._finished_before is not None:
+            before = self._finished_before.outcome
+            self._progress.earlier = before.status != "skipped" and not before.given_up
+        else:
             self._continued = True
-            logs.info("continuing the run of an earlier Pod")
+            # In the seed protocol this reason is noted only where nothing was sent.
+            self._progress.earlier = not (self._seed and earlier.get("reason") == Reason.CONDUCTOR_UNREACHABLE)
+            logs.info("continuing the run of an earlier Pod", attempt=self._attempts)
             # Without an idempotency key only a claim that provably sent nothing may be continued.
-            if self._seed and earlier.get("reason") != Reason.CONDUCTOR_UNREACHABLE:
+            if self._seed and self._progress.earlier:
                 return Outcome(
                     Reason.OUTCOME_UNKNOWN,
                     message="an earlier Pod may have started the agent; the seed protocol cannot ask for its result",
@@ -286,6 +317,7 @@ class Session:
     def _report(self, finished: Finished, settled: Settled, notified: tuple[ChannelResult, ...]) -> RunReport:
         outcome = finished.outcome
         exit_code, message = outcome.exit_code, outcome.message
+        text = without_marker(outcome.text or "") if outcome.status == "completed" else outcome.text
         if settled.complaint is not None:
             exit_code = ExitCode.NOT_RECORDED
             message = f"{settled.complaint}; {message}" if message else settled.complaint
@@ -299,7 +331,7 @@ class Session:
             agent_exit_code=outcome.agent_exit_code,
             reason=outcome.reason,
             message=summarise(message, _MESSAGE_LIMIT),
-            summary=summarise(outcome.text, SUMMARY_LIMIT),
+            summary=summarise(text, SUMMARY_LIMIT),
             scheduled_at=self._settings.scheduled_at,
             started_at=finished.started_at,
             completed_at=finished.completed_at,

@@ -128,17 +128,34 @@ class Store:
                 logs.warning("index not created", index=index.document["name"], detail=error.message)
 
     async def claim(self, fields: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Store the run as `running` unless it has a record; return the record that was there before, else None."""
+        """Store the run as `running` and count this Pod in `attempts`; a finished record stays as it is.
+
+        Returns the record that was there before, None for the run's first Pod. After a lost reply the driver repeats
+        the write under the same transaction number, so that it counts once; a standalone server cannot, and a Pod
+        that ends for that reason has been counted: it was an attempt of the Job, too.
+        """
         key = {"execution_id": fields["execution_id"]}
+        running = {**key, "status": "running"}
+        # What an earlier Pod noted is not true of this one: were this Pod killed after sending the task, "nothing was
+        # sent" would still stand there for the next.
+        note = {"reason": None, "error": None}
         document = {**open_fields(), **fields, "_id": ObjectId(fields["task_id"])}
+        take = {
+            "$inc": {"attempts": 1},
+            "$set": note,
+            "$setOnInsert": {name: value for name, value in document.items() if name not in note},
+        }
         async with self._bounded("claim the execution"):
             try:
                 return await self._executions.find_one_and_update(
-                    key, {"$setOnInsert": document}, upsert=True, return_document=ReturnDocument.BEFORE
+                    running, take, upsert=True, return_document=ReturnDocument.BEFORE
                 )
             except DuplicateKeyError:
-                # Another Pod inserted between the server's look and its write.
-                return await self._executions.find_one(key)
+                # A finished record, or a claim that another Pod inserted between the server's look and its write.
+                before = await self._executions.find_one_and_update(
+                    running, take, return_document=ReturnDocument.BEFORE
+                )
+                return before or await self._executions.find_one(key)
 
     async def postpone(self, execution_id: str, reason: Reason, message: str | None) -> None:
         """Note on a claim why this Pod stopped; it stays `running`, because the next Pod continues it."""

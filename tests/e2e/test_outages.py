@@ -25,15 +25,17 @@ def conductor_away(environment: Environment) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("conductor_away")
-def test_an_unreachable_conductor_fails_the_run_with_a_reason(workspace: Workspace) -> None:
+def test_an_unreachable_conductor_fails_the_run_with_a_reason(environment: Environment, workspace: Workspace) -> None:
     agent = workspace.agent("Nobody")
     workspace.create("nobody", agent)
     task = workspace.run_by_hand("nobody", "by-hand")
     status = workspace.await_runs("nobody", 1)
 
     run = status["lastRun"]
-    assert (run["result"], run["reason"], run["exitCode"]) == ("failed", "ConductorUnreachable", 75)
+    assert (run["result"], run["reason"], run["exitCode"]) == ("failed", "ConductorUnreachable", 10)
+    assert run["recorded"] is True
     assert "Conductor" in run["message"]
+    assert "tried once" in run["message"]
     assert status["stats"]["failed"] == 1
     healthy = workspace.condition("nobody", "Healthy")
     assert healthy is not None
@@ -41,6 +43,14 @@ def test_an_unreachable_conductor_fails_the_run_with_a_reason(workspace: Workspa
     assert "ConductorUnreachable" in healthy["message"]
     assert workspace.submissions(task) == []
     assert workspace.executions(task) == 0
+
+    record = workspace.record(task)
+    assert record is not None
+    assert (record["status"], record["severity"], record["reason"]) == ("error", "error", "ConductorUnreachable")
+    assert (record["attempts"], record["error"]) == (1, run["message"])
+    counted = environment.database.agents.find_one({"agent_id": agent}, {"stats": True})
+    assert counted is not None
+    assert counted["stats"]["total_executions"] == 1
 
 
 @pytest.mark.usefixtures("conductor_away")
@@ -56,6 +66,9 @@ def test_the_next_pod_goes_on_when_conductor_is_back(environment: Environment, w
     assert status["stats"]["failed"] == 0
     assert len(workspace.items("pods")) == 2
     assert (len(workspace.submissions(task)), workspace.executions(task)) == (1, 1)
+    record = workspace.record(task)
+    assert record is not None
+    assert (record["status"], record["reason"], record["attempts"]) == ("completed", "Completed", 2)
 
 
 def test_a_lost_answer_does_not_start_the_agent_again(environment: Environment, workspace: Workspace) -> None:

@@ -37,23 +37,33 @@ def ended(pod: RunnerProcess, code: ExitCode, reason: Reason, **report: object) 
 
 
 @pytest.mark.parametrize(
-    ("result", "severity"),
+    ("result", "severity", "summary"),
     [
-        ("42 dependencies read.\n\nSEVERITY: success", "success"),
-        ("42 dependencies read; 1 has no licence file.\n\n**Severidade:** atenção", "warning"),
-        ("An AGPL library is shipped.\n\nSEVERITY: error", "error"),
-        ("42 lidas, 0 falhas.", "success"),
+        ("42 dependencies\nread.\n\nSEVERITY: success", "success", "42 dependencies read."),
+        (
+            "42 dependencies read; 1 has no licence file.\n\n**Severidade:** atenção",
+            "warning",
+            "42 dependencies read; 1 has no licence file.",
+        ),
+        ("An AGPL library is shipped.\n\nSEVERITY: error", "error", "An AGPL library is shipped."),
+        ("42 lidas, 0 falhas.", "success", "42 lidas, 0 falhas."),
+        ("SEVERITY: success", "success", None),
     ],
 )
 def test_a_completed_run(
-    setup: RunnerSetup, stub_conductor: StubConductor, conductor_database: Documents, result: str, severity: str
+    setup: RunnerSetup,
+    stub_conductor: StubConductor,
+    conductor_database: Documents,
+    result: str,
+    severity: str,
+    summary: str | None,
 ) -> None:
     stub_conductor.script("A_Agent", Answer(result=result, pending=0.2, delay=0.3))
     pod = setup.run()
     ended(
         pod, ExitCode.COMPLETED, Reason.COMPLETED, severity=severity, status="completed", recorded=True, dispatched=True
     )
-    assert pod.report.summary == " ".join(result.split())
+    assert pod.report.summary == summary
     assert [(result.channel, result.delivered) for result in pod.report.notified] == [("panel", True)]
 
     record = conductor_database.councilor_executions.find_one({"execution_id": pod.report.execution_id})
@@ -77,6 +87,7 @@ def test_a_completed_run(
         "exit_code": 0,
         "reason": "Completed",
         "output_truncated": False,
+        "attempts": 1,
     }
     assert {key: record[key] for key in expected} == expected
     assert set(record) - set(expected) == {"started_at", "completed_at", "created_at", "duration_ms"}

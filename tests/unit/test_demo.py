@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from councilor_operator.api.v1alpha1 import CouncilorSpec
+from councilor_operator.api.spec import CouncilorSpec
 from councilor_operator.schedule import compile_schedule
 from hack.demo import observation, presentation
 from hack.demo.services import AGENTS

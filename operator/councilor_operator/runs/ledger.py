@@ -8,7 +8,7 @@ never be met again.
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from councilor_operator.api.v1alpha1 import CouncilorStatus, RecentRun, Run, Stats
+from councilor_operator.api.status import CouncilorStatus, RecentRun, Run, Stats
 
 RECENT_RUNS = 10
 

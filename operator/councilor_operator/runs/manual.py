@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal
 
-from councilor_operator.api.v1alpha1 import RunNow
+from councilor_operator.api.status import RunNow
 from councilor_operator.names import cron_job_name
 from councilor_operator.observed import ObservedCouncilor, ObservedJob
 
@@ -62,7 +62,11 @@ def asked_for(
     token = (token or "").strip()[:TOKEN_LIMIT]
     if not token or (handled is not None and handled.token == token):
         return None
-    job_name = f"{cron_job_name(councilor.name)}-{hashlib.sha256(token.encode()).hexdigest()[:_HASH_LENGTH]}"
+    # The entry before this one counts too, so that a token that comes back later is another run. It changes with the
+    # status write only: until then every repetition makes the same name.
+    before = f"{handled.token} {handled.at.isoformat()}" if handled else ""
+    digest = hashlib.sha256("\n".join((councilor.uid, before, token)).encode()).hexdigest()[:_HASH_LENGTH]
+    job_name = f"{cron_job_name(councilor.name)}-{digest}"
     active = tuple(job for job in jobs if job.end is None and job.name != job_name)
     if active and policy == "Forbid":
         return RefuseRun(

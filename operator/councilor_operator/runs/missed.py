@@ -3,9 +3,11 @@
 The schedule itself is the measure, not the CronJob controller's events: those repeat, and a controller that is down
 sends none. What counts is time in which the CronJob was meant to run: a pause, a change of the schedule and the
 creation move the point from which it counts (`status.lastScheduleTime` of the CronJob) forward, and so does every run.
+Times that passed while operator and controller were both down show only until the controller, once back, has started
+the next run: what it wrote off without telling is not guessed at.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -21,7 +23,7 @@ LIMIT: Final = 1000
 def missed_times(
     schedule: CompiledSchedule,
     cron_job: ObservedCronJob,
-    jobs: Iterable[ObservedJob],
+    jobs: Sequence[ObservedJob],
     counted_until: datetime | None,
     now: datetime,
 ) -> tuple[datetime, ...]:
@@ -34,6 +36,10 @@ def missed_times(
     due = times_between(
         schedule, start=max(anchor, counted_until or anchor), end=now - TOLERANCE, limit=LIMIT, anchor=anchor
     )
+    if any(job.end is None or now - job.end.at < TOLERANCE for job in jobs):
+        # With Forbid the controller starts the latest time that passed as soon as the run that was in its way has
+        # ended: late, but not missed.
+        due = due[:-1]
     return tuple(time for time in due if time not in made)
 
 

@@ -10,7 +10,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from councilor_operator.api.v1alpha1 import ActiveRun, NotifiedChannel, Run
+from councilor_operator.api.status import ActiveRun, NotifiedChannel, Run
 from councilor_operator.names import cron_job_name
 from councilor_operator.observed import JobEnd, ObservedCouncilor, ObservedJob, ObservedPod
 from councilor_runner.contract import (
@@ -162,7 +162,7 @@ def _cause(end: JobEnd, pod: ObservedPod | None) -> tuple[str, str]:
     if pod is not None and pod.terminated_reason == "OOMKilled":
         return "OOMKilled", "the runner ran out of memory: raise spec.runner.resources.limits.memory"
     if pod is not None and pod.reason in {"Evicted", _NODE_LOST}:
-        return pod.reason, "the Pod was removed from its node and no attempt was left: raise spec.execution.retries"
+        return pod.reason, "the Pod was removed from its node, and none took its place in the time the Job has"
     if pod is not None and pod.unschedulable:
         return "Unschedulable", stuck_message(pod)
     if end.reason == "DeadlineExceeded":

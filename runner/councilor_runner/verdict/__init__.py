@@ -9,7 +9,7 @@ from typing import Literal
 
 from councilor_runner.contract import Severity, VerdictRules
 from councilor_runner.verdict.keywords import severity_of_words
-from councilor_runner.verdict.marker import severity_of_marker
+from councilor_runner.verdict.marker import is_bare_marker, severity_of_marker
 from councilor_runner.verdict.text import normalise
 
 
@@ -29,3 +29,9 @@ def judge(text: str, rules: VerdictRules) -> Verdict:
         return Verdict(severity, "marker")
     severity = severity_of_words(normal, rules)
     return Verdict("success", "default") if severity is None else Verdict(severity, "keywords")
+
+
+def without_marker(text: str) -> str:
+    """Return an answer without the marker line it ends with; one that carries a remark stays."""
+    body, _, last = text.rstrip().rpartition("\n")
+    return body if is_bare_marker(normalise(last)) else text

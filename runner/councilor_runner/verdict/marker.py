@@ -34,7 +34,7 @@ _ADJECTIVE = r"(?:(?:overall|final|global|geral|my|meu|minha)\s+)?"
 _AFTER = r"(?:\s+(?:final|geral|global))?"
 _WORD = r"(?P<word>" + "|".join(sorted(map(re.escape, SEVERITIES), key=len, reverse=True)) + r")"
 # After the word nothing, or a remark set apart from it.
-_END = rf"(?:{_SYMBOLS}|[\s*_`]*[.,;:(\[\u2013\u2014][^\n|]*|\s+-\s[^\n|]*)$"
+_END = rf"(?:{_SYMBOLS}|(?P<remark>[\s*_`]*[.,;:(\[\u2013\u2014][^\n|]*|\s+-\s[^\n|]*))$"
 _MARKER = re.compile(
     rf"{_DECORATION}(?:\d+[.)]\s+)?{_DECORATION}{_ADJECTIVE}{_KEY}{_AFTER}[\s*_`]*[:=\u2013\u2014-]+{_SYMBOLS}{_WORD}(?![^\W_]|[/|]){_END}"
 )
@@ -60,3 +60,9 @@ def severity_of_marker(text: str) -> Severity | None:
         if match is not None and (not fenced or (number == last and match["key"] != "status")):
             found = SEVERITIES[match["word"]]
     return found
+
+
+def is_bare_marker(line: str) -> bool:
+    """Whether a line is a marker and says nothing else."""
+    match = _MARKER.match(line) if len(line) <= _LONGEST_LINE else None
+    return match is not None and match["remark"] is None

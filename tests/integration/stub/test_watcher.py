@@ -31,7 +31,8 @@ class TestWatcher:
         wait_until(look)
         assert seen == ["pending", "processing", "completed"]
         task = finished_task(conductor_database, task_id)
-        assert 0.7 <= task["duration"] < (task["completed_at"] - task["created_at"]).total_seconds()
+        assert task["created_at"] <= task["started_at"] <= task["completed_at"]
+        assert task["duration"] > 0
         assert stub.executions == {task_id: 1}
 
     @pytest.mark.parametrize(

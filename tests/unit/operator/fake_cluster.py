@@ -14,7 +14,8 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from councilor_operator.builders import Manifest
-from councilor_operator.errors import ApiError, ConflictError, NotFoundError
+from councilor_operator.constants import LABEL_COUNCILOR_UID
+from councilor_operator.errors import ApiError, ConflictError, NotFoundError, RejectedError
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, ObservedPod
 from councilor_operator.observer import Observer
 from councilor_operator.status import Event
@@ -236,7 +237,11 @@ class FakeCluster:
     async def create_job(self, manifest: Manifest) -> None:
         self._fail("create-job")
         name = manifest["metadata"]["name"]
-        if all(body["metadata"]["name"] != name for body in self.jobs.values()):
+        found = next((body for body in self.jobs.values() if body["metadata"]["name"] == name), None)
+        label = manifest["metadata"]["labels"][LABEL_COUNCILOR_UID]
+        if found is not None and found["metadata"]["labels"][LABEL_COUNCILOR_UID] != label:
+            raise RejectedError(f"a Job {name} that belongs to something else has the name", status=409)
+        if found is None:
             uid = self._uid("job")
             body = factories.job_body(name=name, uid=uid, scheduled_at=None, created_at=self.clock(), active=1, ready=1)
             self.jobs[uid] = merged(body, {"metadata": manifest["metadata"]})

@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from councilor_operator.api.v1alpha1 import Councilor, CouncilorSpec, CouncilorStatus, Runner
+from councilor_operator.api.spec import CouncilorSpec, Runner
+from councilor_operator.api.status import CouncilorStatus
+from councilor_operator.api.v1alpha1 import Councilor
 from councilor_operator.plan import describe_errors
 from tests.factories import MINIMAL_SPEC, merged
 

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from councilor_operator.api.v1alpha1 import CouncilorSpec
+from councilor_operator.api.spec import CouncilorSpec
 from councilor_operator.builders import build_contract, build_cron_job, input_hash, job_deadline_seconds
 from councilor_operator.config import OperatorConfig
 from councilor_operator.drift import covers
@@ -427,6 +427,7 @@ def test_the_contract_survives_the_way_to_the_runner() -> None:
             "outputFormat": "summary",
         },
         "execution": {
+            "retries": 4,
             "cwd": "/srv/projects/bank",
             "provider": "claude",
             "contextMode": "stateful",

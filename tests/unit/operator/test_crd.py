@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from councilor_operator.api.crd import custom_resource_definition, manifest, structural
-from councilor_operator.api.v1alpha1 import CouncilorSpec, CouncilorStatus
+from councilor_operator.api.spec import CouncilorSpec
+from councilor_operator.api.status import CouncilorStatus
 
 Schema = dict[str, Any]
 CRD = custom_resource_definition()

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from councilor_operator.api.v1alpha1 import CouncilorStatus, Run, Stats
+from councilor_operator.api.status import CouncilorStatus, Run, Stats
 from councilor_operator.runs.ledger import RECENT_RUNS, count, fold
 from tests.factories import NOW
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from councilor_operator.api.v1alpha1 import RunNow
+from councilor_operator.api.status import RunNow
 from councilor_operator.builders import build_manual_job
 from councilor_operator.errors import RejectedError, TransientError
+from councilor_operator.observed import ObservedCouncilor
 from councilor_operator.runs.manual import TOKEN_LIMIT, RefuseRun, StartRun, asked_for
 from councilor_runner.contract import scheduled_time
 from tests import factories
@@ -138,6 +139,28 @@ async def test_a_token_makes_one_job(cluster: FakeCluster) -> None:
     assert await operator.catch_up() == []
     assert await operator.pass_over() == []
     assert len(cluster.jobs) == 1
+
+
+async def test_a_token_that_comes_back_later_is_another_run(cluster: FakeCluster) -> None:
+    operator = await settled(cluster)
+    for number, token in enumerate(["a", "b", "a"], start=1):
+        annotate(cluster, token)
+        await operator.catch_up()
+        assert len(cluster.jobs) == number
+        for uid in cluster.jobs:
+            cluster.end_job(uid, factories.report_message())
+        cluster.clock.advance(seconds=1)
+        await operator.catch_up()
+
+
+async def test_a_foreign_job_of_the_name_is_not_taken_for_the_run(cluster: FakeCluster) -> None:
+    operator = await settled(cluster)
+    asked = asked_for(ObservedCouncilor.from_object(cluster.councilor), "one", None, "Forbid", [])
+    assert isinstance(asked, StartRun)
+    cluster.jobs["foreign"] = factories.job_body(name=asked.job_name, uid="foreign", councilor_uid="somebody")
+    annotate(cluster, "one")
+    await operator.catch_up()
+    assert run_now(cluster)["reason"] == "JobRefused"
 
 
 async def test_while_paused(cluster: FakeCluster) -> None:

@@ -84,7 +84,10 @@ CASES = {
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_which_times_count(case: Case) -> None:
     seen = cron_job(created=at(case.created), last=None if case.last is None else at(case.last))
-    jobs = [factories.job(uid=f"j-{time}", scheduled_at=at(time)) for time in case.jobs]
+    jobs = [
+        factories.job(uid=f"j-{time}", scheduled_at=at(time), end="Complete", ended_at=at(time) + TOLERANCE / 2)
+        for time in case.jobs
+    ]
     until = None if case.counted_until is None else at(case.counted_until)
 
     missed = missed_times(case.schedule, seen, jobs, until, at(case.now))
@@ -167,7 +170,11 @@ def test_a_run_that_goes_on_and_on_is_named_as_the_cause() -> None:
     world = silent()
     world.add_job("long", name="long-job", scheduled_at=None, ready=1, active=1, started_at=NOW)
     world.now += timedelta(minutes=47)
+    # The controller starts this time as soon as the run has ended: late, not missed.
+    assert world.step().decision.missed == ()
+    world.now += timedelta(minutes=45)
     step = world.step()
+    assert [f"{time:%H:%M}" for time in step.decision.missed] == ["10:15"]
     assert step.reasons["Healthy"] == ("False", "RunMissed")
     assert "long-job" in step.messages["Healthy"]
     assert "concurrencyPolicy" in step.messages["Healthy"]

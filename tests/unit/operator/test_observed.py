@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from councilor_operator.observed import (
-    JobEnd,
     ObservedCouncilor,
     ObservedCronJob,
     ObservedJob,
@@ -132,7 +131,7 @@ def test_running_job() -> None:
     assert observed.scheduled_at == NOW - timedelta(minutes=30)
     assert observed.created_at == NOW - timedelta(minutes=30)
     assert observed.started_at == NOW - timedelta(minutes=29)
-    assert (observed.active, observed.ready) == (1, 1)
+    assert observed.ready == 1
     assert observed.end is None
 
 
@@ -142,7 +141,7 @@ def test_job_that_the_controller_has_not_seen_yet() -> None:
     observed = ObservedJob.from_object(body)
     assert observed.scheduled_at is None
     assert observed.started_at is None
-    assert (observed.active, observed.ready, observed.end) == (0, 0, None)
+    assert (observed.ready, observed.end) == (0, None)
 
 
 @pytest.mark.parametrize(
@@ -173,48 +172,36 @@ def test_how_a_job_ended(conditions: list[tuple[str, str, str]], expected: tuple
         assert end is None
     else:
         assert end is not None
-        assert (end.outcome, end.reason, end.at, end.message) == (*expected, NOW, "")
-
-
-def test_the_end_of_a_job_has_its_message() -> None:
-    end = factories.job(end="Failed", ended_at=NOW, reason="PodFailurePolicy", message="exit code 10").end
-    assert end == JobEnd(outcome="Failed", at=NOW, reason="PodFailurePolicy", message="exit code 10")
+        assert (end.outcome, end.reason, end.at) == (*expected, NOW)
 
 
 def test_pod_that_ended() -> None:
     observed = factories.ended_pod("{}", exit_code=137, reason="OOMKilled", created_at=NOW, seconds=5)
-    assert (observed.phase, observed.exit_code, observed.terminated_reason) == ("Failed", 137, "OOMKilled")
+    assert (observed.exit_code, observed.terminated_reason) == (137, "OOMKilled")
     assert observed.termination_message == "{}"
     assert observed.started_at == NOW + timedelta(seconds=2)
     assert observed.finished_at == NOW + timedelta(seconds=7)
-    assert (observed.waiting_reason, observed.unschedulable, observed.disrupted) == ("", "", "")
+    assert (observed.waiting_reason, observed.unschedulable) == ("", "")
 
 
 def test_pod_that_waits() -> None:
     observed = factories.pod(waiting={"reason": "ImagePullBackOff", "message": "Back-off pulling image"})
-    assert (observed.phase, observed.waiting_reason) == ("Pending", "ImagePullBackOff")
-    assert observed.waiting_message == "Back-off pulling image"
+    assert observed.waiting_reason == "ImagePullBackOff"
     assert observed.exit_code is None
     assert observed.started_at is observed.finished_at is None
 
 
 @pytest.mark.parametrize(
-    ("condition", "unschedulable", "disrupted"),
+    ("condition", "unschedulable"),
     [
-        (
-            {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"},
-            "0/3 nodes",
-            "",
-        ),
-        ({"type": "PodScheduled", "status": "True"}, "", ""),
-        ({"type": "DisruptionTarget", "status": "True", "reason": "E", "message": "evicted"}, "", "evicted"),
-        ({"type": "DisruptionTarget", "status": "False", "message": "evicted"}, "", ""),
-        ({"type": "Ready", "status": "False", "message": "not yet"}, "", ""),
+        ({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}, "0/3 nodes"),
+        ({"type": "PodScheduled", "status": "True"}, ""),
+        ({"type": "DisruptionTarget", "status": "True", "reason": "E", "message": "evicted"}, ""),
+        ({"type": "Ready", "status": "False", "message": "not yet"}, ""),
     ],
 )
-def test_conditions_of_a_pod(condition: dict[str, str], unschedulable: str, disrupted: str) -> None:
-    observed = factories.pod(conditions=[condition], containers=False)
-    assert (observed.unschedulable, observed.disrupted) == (unschedulable, disrupted)
+def test_conditions_of_a_pod(condition: dict[str, str], unschedulable: str) -> None:
+    assert factories.pod(conditions=[condition], containers=False).unschedulable == unschedulable
 
 
 @pytest.mark.parametrize("status", [{}, {"phase": "Pending"}, {"containerStatuses": []}, {"containerStatuses": None}])

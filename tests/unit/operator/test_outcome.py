@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from councilor_operator.api.v1alpha1 import NotifiedChannel, Run
+from councilor_operator.api.status import NotifiedChannel, Run
 from councilor_operator.names import cron_job_name as _cron_job_name
 from councilor_operator.observed import ObservedJob, ObservedPod
 from councilor_operator.runs.outcome import STUCK_REASONS, active_run, finished_run, identity, stuck_message

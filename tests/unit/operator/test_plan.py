@@ -557,3 +557,17 @@ def test_a_cron_job_that_is_being_deleted_is_left_to_the_garbage_collector_or_ma
     world.edit({"schedule": {"value": "5 9 * * *"}})
     step = world.step()
     assert step.action is None or step.applied.fast_forward is False
+
+
+def test_a_status_of_a_newer_operator_stops_nothing() -> None:
+    world = World.settled()
+    world.fail_runs(1)
+    world.step()
+    status = world.councilor["status"]
+    newer = {"newField": 1}
+    status |= newer
+    status["stats"] |= newer
+    status["lastRun"] |= newer
+    status["recentRuns"][0] |= newer
+    status["conditions"][0] |= newer
+    assert world.step().decision.refusal is None

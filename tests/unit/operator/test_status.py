@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from councilor_operator.api.v1alpha1 import CouncilorStatus
+from councilor_operator.api.status import CouncilorStatus
 from councilor_operator.constants import ConditionReason
 from councilor_operator.plan import START_TOLERANCE, Refusal, decide
 from councilor_operator.status import LATE, document, merge_patch, report
@@ -518,7 +518,7 @@ def test_events_follow_transitions() -> None:
         ({"schedule": {"enabled": False}}, [("Normal", "Paused")]),
         ({"title": "T"}, []),
         ({"schedule": {"value": "nonsense"}}, [("Warning", "InvalidSchedule")]),
-        ({"schedule": {"value": "more nonsense"}}, []),
+        ({"schedule": {"value": "0 9 * * 7"}}, [("Warning", "InvalidSchedule")]),
         ({"execution": {"cwd": None}, "schedule": {"value": "0 9 * * *"}}, [("Warning", "WorkingDirectoryMissing")]),
         ({"execution": {"cwd": "/x"}}, [("Normal", "Reconciled"), ("Normal", "Paused")]),
         ({"schedule": {"enabled": True}}, []),
@@ -637,3 +637,10 @@ def test_a_refusal_of_the_api_server_is_told() -> None:
     assert result.status.next_run_times is None
     assert result.status.cron_job_name is None
     assert [(event.type, event.reason) for event in result.events] == [("Warning", "CronJobRefused")]
+
+
+def test_a_run_that_is_recorded_but_not_counted_is_told_as_that() -> None:
+    report = {"exitCode": 20, "message": "is read-only", "recorded": True}
+    message = a_run(report=report, exit_code=20, end="Failed").step().messages["Healthy"]
+    assert "was not counted" in message
+    assert "no record" not in message

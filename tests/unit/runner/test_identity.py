@@ -43,7 +43,7 @@ def test_task_id_is_an_object_id_of_the_job() -> None:
 
 @pytest.mark.parametrize(
     ("moment", "expected"),
-    [(NINE, f"exec_A_Agent_{int(NINE.timestamp())}_d25315c9"), (None, "exec_A_Agent_manual_d25315c9")],
+    [(NINE, f"exec_A_Agent_{int(NINE.timestamp())}_d25315c9"), (None, "exec_A_Agent_manual_d25315c9d47428a4")],
 )
 def test_execution_id(moment: datetime | None, expected: str) -> None:
     assert execution_id("A_Agent", "d25315c9d47428a48cefb956", moment) == expected

@@ -80,11 +80,14 @@ def test_the_cut(character: str, surplus: int) -> None:
     assert mark == f"[cut: the answer had {len(text.encode())} bytes]"
 
 
-@pytest.mark.parametrize("reason", [reason for reason in Reason if not EXIT_CODES[reason].retryable])
+@pytest.mark.parametrize("reason", Reason)
 def test_a_finished_record_tells_the_outcome_again(reason: Reason) -> None:
     severity = None if reason is Reason.STARTED_TOO_LATE else "error"
     message = "because" if Outcome(reason).status == "error" else None
-    finished = Finished(Outcome(reason, "text", 3, message), severity, START, END)  # type: ignore[arg-type]
+    # With a temporary reason only a run that was given up has a finished record.
+    outcome = Outcome(reason, "text", 3, message, given_up=EXIT_CODES[reason].retryable)
+    finished = Finished(outcome, severity, START, END)  # type: ignore[arg-type]
+    assert finished.outcome.final
     assert read_finished({"started_at": START, **result_fields(finished)}) == finished
 
 

@@ -74,5 +74,9 @@ def test_written_in_place(tmp_path: Path) -> None:
     assert RunReport.model_validate_json(path.read_bytes()) == report()
 
 
-def test_no_file_is_no_failure(tmp_path: Path) -> None:
+def test_no_file_is_no_failure(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     write(report(), tmp_path / "missing" / "termination-log")
+    assert list(tmp_path.iterdir()) == []
+    assert [(entry.levelname, entry.getMessage()) for entry in caplog.records] == [
+        ("WARNING", "termination message not written")
+    ]

@@ -1,6 +1,8 @@
 """The verdict: marker lines in all their dresses, keywords in context, and the labelled texts as a whole."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from councilor_runner.contract import VerdictRules
-from councilor_runner.verdict import Verdict, judge
+from councilor_runner.verdict import Verdict, judge, without_marker
 
 BUILT_IN = VerdictRules()
+READING_SECONDS = 120
+"""Far more than reading takes even on a busy machine, far less than a search without bounds."""
 LABELLED = Path(__file__).parents[2] / "data" / "verdicts.jsonl"
 
 MARKERS = [
@@ -173,8 +177,18 @@ def test_own_error_keywords_leave_the_warnings_alone() -> None:
     "piece", ["`", '"', "(", "a_", "- ", "no ", "> > ", " ", "\n", "status ", "```\n", "[ ] ", "é"]
 )
 def test_long_answers_are_read_in_bounded_time(piece: str) -> None:
-    # Without bounds several of these take hours; the test's own time limit is that of the suite.
-    judge(piece * (3_000_000 // len(piece)), BUILT_IN)
+    # Without bounds several of these take hours; a regular expression at work can only be ended from outside.
+    program = (
+        "import sys; from councilor_runner.contract import VerdictRules; from councilor_runner.verdict import judge; "
+        "piece = sys.argv[1]; print(judge(piece * (3_000_000 // len(piece)), VerdictRules()).severity)"
+    )
+    try:
+        judged = subprocess.run(
+            [sys.executable, "-c", program, piece], capture_output=True, text=True, timeout=READING_SECONDS, check=True
+        )
+    except subprocess.TimeoutExpired:
+        pytest.fail(f"not judged within {READING_SECONDS} s")
+    assert judged.stdout.strip() in ("success", "warning", "error")
 
 
 def test_the_end_of_a_long_answer_is_read() -> None:
@@ -216,6 +230,28 @@ def test_line_endings_and_trailing_space_do_not_matter(text: str, ending: str) -
 @given(st.text())
 def test_every_text_has_a_verdict(text: str) -> None:
     assert judge(text, BUILT_IN).severity in ("success", "warning", "error")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Fine.\n\nSEVERITY: success", "Fine.\n"),
+        ("Fine.\r\nSEVERITY: success\r\n", "Fine.\r"),
+        ("É tarde.\n> **Severidade:** atenção\n\n", "É tarde."),
+        ("Fine.\nSEVERITY: success ✅", "Fine."),
+        ("SEVERITY: success", ""),
+        # Says something that the severity does not.
+        ("Done.\nSEVERITY: warning - two packages are old", "Done.\nSEVERITY: warning - two packages are old"),
+        ("Done.\nSEVERITY: error (the backup is missing)", "Done.\nSEVERITY: error (the backup is missing)"),
+        # Not the last line, or no marker.
+        ("SEVERITY: success\nTwo are old.", "SEVERITY: success\nTwo are old."),
+        ("SEVERITY: success|warning|error", "SEVERITY: success|warning|error"),
+        ("Two are old.\n", "Two are old.\n"),
+        ("", ""),
+    ],
+)
+def test_an_answer_without_its_marker(text: str, expected: str) -> None:
+    assert without_marker(text) == expected
 
 
 def test_labelled_texts() -> None:

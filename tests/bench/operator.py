@@ -1,0 +1,193 @@
+"""The operator's steps: what is asked of it, until it has done everything and is quiet, and what that took."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+import httpx
+
+from tests.bench import measurement, workload
+from tests.bench.client import USER_AGENT, Client
+from tests.bench.measurement import AuditLog, Counters, Mark, Memory, Record
+from tests.controlplane.fixtures import free_port
+from tests.controlplane.process import OperatorProcess
+
+POLL_SECONDS: Final = 0.1
+DEADLINE_SECONDS: Final = 900.0
+QUIET_SECONDS: Final = 1.0
+QUIET_SHARE: Final = 0.05
+"""Share of a core below which the operator counts as quiet."""
+STATUS: Final = "councilors/status"
+
+
+class MeasuredOperator(OperatorProcess):
+    """The operator as a process, with its metrics."""
+
+    def __init__(self, kubeconfig: Path, log: Path) -> None:
+        port = free_port()
+        super().__init__(
+            kubeconfig,
+            log,
+            health_port=free_port(),
+            COUNCILOR_METRICS_PORT=str(port),
+            # As in the image, a start does not compile: the first one, on an empty cluster, does it for the others.
+            PYTHONDONTWRITEBYTECODE="",
+            PYTHONPYCACHEPREFIX=str(log.parent / "bytecode"),
+        )
+        self._metrics = f"http://127.0.0.1:{port}/metrics"
+
+    @property
+    def pid(self) -> int:
+        """Process id; the operator must be running."""
+        assert self._process is not None
+        return self._process.pid
+
+    def _healthy(self) -> bool:
+        """Tell whether it is up: from its first metrics on, since the probe may answer only when the work is done."""
+        if self._process is None or self._process.poll() is not None:
+            return super()._healthy()  # says why it ended
+        try:
+            return httpx.get(self._metrics, timeout=2).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    async def counters(self) -> Counters:
+        """Return what it counted."""
+        async with aiohttp.ClientSession() as session, session.get(self._metrics) as response:
+            return Counters.from_text(await response.text())
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step took."""
+
+    seconds: float
+    cpu_seconds: float
+    """Processor time of the operator until it was quiet again."""
+    memory: Memory
+    writes: dict[str, int]
+    """The operator's writes by verb and resource."""
+
+
+class Trial:
+    """An operator and a number of Councilors in one namespace."""
+
+    def __init__(
+        self, client: Client, audit: AuditLog, process: MeasuredOperator, *, namespace: str, count: int
+    ) -> None:
+        self._client = client
+        self._audit = audit
+        self._process = process
+        self._namespace = namespace
+        self._count = count
+
+    async def start(self) -> Step:
+        """Start the operator on an empty cluster."""
+        mark, started = self._audit.mark(), time.perf_counter()
+        self._process.start()
+        seconds = time.perf_counter() - started
+        await self._quiet()
+        return self._step(seconds, 0.0, mark)
+
+    async def converge(self) -> Step:
+        """Create all Councilors; the time ends with the last first status."""
+        return await self._write(
+            "create",
+            lambda: self._client.send_all(workload.create(self._namespace, number) for number in range(self._count)),
+        )
+
+    async def change(self) -> Step:
+        """Change title and prompt of all Councilors; the time ends with the last status that follows."""
+        return await self._write(
+            "patch",
+            lambda: self._client.send_all(workload.change(self._namespace, number) for number in range(self._count)),
+        )
+
+    async def restart(self) -> Step:
+        """Kill the operator and start it; the time ends when it has looked at every Councilor once."""
+        self._process.kill()
+        mark, started = self._audit.mark(), time.perf_counter()
+        self._process.start()
+        await self._until(self._looked_at_all, "the operator does not get through all Councilors")
+        seconds = time.perf_counter() - started
+        await self._quiet()
+        return self._step(seconds, 0.0, mark)
+
+    async def idle(self, seconds: float) -> Step:
+        """Ask nothing for a while."""
+        mark, before, started = self._audit.mark(), self._cpu(), time.perf_counter()
+        await asyncio.sleep(seconds)
+        return self._step(time.perf_counter() - started, before, mark)
+
+    async def _write(self, verb: str, write: Callable[[], Awaitable[object]]) -> Step:
+        mark, before = self._audit.mark(), self._cpu()
+        patches = (await self._process.counters()).status_patches
+        await write()
+
+        async def patched() -> bool:
+            counters = await self._process.counters()
+            return counters.status_patches - patches >= self._count and counters.queued == 0
+
+        # The operator's own count is cheap to ask for; what the API server holds has the last word.
+        await self._until(patched, "the operator does not report on every Councilor")
+        await self._until(self._converged, "not every Councilor has its CronJob and an up-to-date status")
+        await self._quiet()
+        records = list(self._audit.since(mark))
+        first = min(r.received for r in records if r.agent == USER_AGENT and r.verb == verb)
+        last = max(r.answered for r in records if _of_operator(r) and r.resource == STATUS and r.code == 200)
+        return self._step((last - first).total_seconds(), before, mark)
+
+    def _step(self, seconds: float, cpu_before: float, mark: Mark) -> Step:
+        writes: dict[str, int] = {}
+        for record in self._audit.since(mark):
+            if _of_operator(record) and record.verb in measurement.WRITES:
+                key = f"{record.verb} {record.resource}"
+                writes[key] = writes.get(key, 0) + 1
+        return Step(seconds, self._cpu() - cpu_before, measurement.memory(self._process.pid), writes)
+
+    async def _looked_at_all(self) -> bool:
+        try:
+            counters = await self._process.counters()
+        except aiohttp.ClientError:
+            return False
+        return counters.passes >= self._count and counters.queued == 0
+
+    async def _converged(self) -> bool:
+        councilors = await self._client.list(workload.councilor_path(self._namespace))
+        cron_jobs = await self._client.list(workload.CRON_JOBS, workload.MANAGED)
+        return len(councilors) == len(cron_jobs) == self._count and all(
+            body.get("status", {}).get("observedGeneration") == body["metadata"]["generation"] for body in councilors
+        )
+
+    async def _quiet(self) -> None:
+        """Wait until the operator rests: what follows from its own writes belongs to the step."""
+        before = self._cpu()
+
+        async def rests() -> bool:
+            nonlocal before
+            await asyncio.sleep(QUIET_SECONDS)
+            now = self._cpu()
+            used, before = now - before, now
+            return used <= QUIET_SHARE * QUIET_SECONDS
+
+        await self._until(rests, "the operator does not come to rest")
+
+    def _cpu(self) -> float:
+        return measurement.cpu_seconds(self._process.pid)
+
+    async def _until(self, reached: Callable[[], Awaitable[bool]], what: str) -> None:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while not await reached():
+            if time.monotonic() > deadline:
+                log = await asyncio.to_thread(self._process.log.read_text)
+                raise TimeoutError(f"{what} within {DEADLINE_SECONDS:.0f} s; its log:\n{log[-4000:]}")
+            await asyncio.sleep(POLL_SECONDS)
+
+
+def _of_operator(record: Record) -> bool:
+    """Tell whether a request is the operator's: everybody else here is Kubernetes, kubectl or the benchmark."""
+    return record.agent != USER_AGENT and not record.agent.startswith("kube")

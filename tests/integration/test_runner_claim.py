@@ -1,0 +1,95 @@
+"""Claiming a run in a real MongoDB: who was first, how many Pods, and what a finished record keeps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.collection import AsyncCollection
+
+from councilor_runner.contract import Reason
+from councilor_runner.outcome import Outcome
+from councilor_runner.records import Finished, result_fields
+from councilor_runner.store import Store
+from tests.mongodb import Mongod
+
+NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
+TASK = "d25315c9d47428a48cefb956"
+FIELDS = {"execution_id": "exec_A_Agent_1772452800_d25315c9", "task_id": TASK, "started_at": NOON}
+Executions = AsyncCollection[dict[str, Any]]
+
+
+@pytest.fixture
+async def store(any_mongod: Mongod) -> AsyncIterator[Store]:
+    opened = Store(any_mongod.uri, "conductor_state")
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+@pytest.fixture
+async def executions(any_mongod: Mongod) -> AsyncIterator[Executions]:
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(any_mongod.uri, tz_aware=True)
+    try:
+        yield client.conductor_state.councilor_executions
+    finally:
+        await client.close()
+
+
+async def the_record(executions: Executions) -> dict[str, Any]:
+    (record,) = await executions.find().to_list()
+    return record
+
+
+async def test_each_pod_is_counted_and_told_what_was_there_before(store: Store, executions: Executions) -> None:
+    assert await store.claim(FIELDS) is None
+    for attempts in (1, 2):
+        before = await the_record(executions)
+        assert (before["_id"], before["status"], before["attempts"]) == (ObjectId(TASK), "running", attempts)
+        assert await store.claim({**FIELDS, "started_at": datetime.now(UTC)}) == before
+    record = await the_record(executions)
+    assert (record["attempts"], record["started_at"]) == (3, NOON)
+
+
+async def test_a_claim_without_a_count_starts_one(store: Store, executions: Executions) -> None:
+    await store.claim(FIELDS)
+    await executions.update_one({}, {"$unset": {"attempts": 1}})
+    before = await store.claim(FIELDS)
+    assert before is not None
+    assert "attempts" not in before
+    assert (await the_record(executions))["attempts"] == 1
+
+
+async def test_a_note_is_handed_over_once(store: Store, executions: Executions) -> None:
+    await store.claim(FIELDS)
+    await store.postpone(FIELDS["execution_id"], Reason.CONDUCTOR_UNREACHABLE, "no connection")  # type: ignore[arg-type]
+    before = await store.claim(FIELDS)
+    assert before is not None
+    assert (before["reason"], before["error"]) == ("ConductorUnreachable", "no connection")
+    record = await the_record(executions)
+    assert (record["reason"], record["error"], record["status"]) == (None, None, "running")
+
+
+async def test_a_finished_record_stays_as_it_is(store: Store, executions: Executions) -> None:
+    await store.claim(FIELDS)
+    outcome = Outcome(Reason.CONDUCTOR_UNREACHABLE, message="no connection", given_up=True)
+    await store.finish(FIELDS, result_fields(Finished(outcome, "error", NOON, NOON)))
+    finished = await the_record(executions)
+    assert (finished["status"], finished["attempts"]) == ("error", 1)
+    assert await store.claim(FIELDS) == finished
+    assert await the_record(executions) == finished
+
+
+@pytest.mark.parametrize("index", [True, False])
+async def test_pods_at_the_same_moment(store: Store, executions: Executions, index: bool) -> None:
+    if index:
+        await store.prepare()
+    found = await asyncio.gather(*(store.claim(FIELDS) for _ in range(8)))
+    assert sorted(0 if before is None else before["attempts"] for before in found) == list(range(8))
+    assert (await the_record(executions))["attempts"] == 8
