@@ -1,5 +1,34 @@
-"""Fixtures of the integration tests: the control plane and the operator; servers come from the tests' top level."""
+"""Fixtures of the integration tests: the control plane and the operator, and the runner's store."""
 
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.database import AsyncDatabase
+
+from councilor_runner.store import Store
 from tests.controlplane.fixtures import api, control_plane, kubeconfig, namespace, operator_process
+from tests.mongodb import Mongod
 
 __all__ = ["api", "control_plane", "kubeconfig", "namespace", "operator_process"]
+
+
+@pytest.fixture
+async def store(any_mongod: Mongod) -> AsyncIterator[Store]:
+    """The runner's store on an emptied server, once on each shape."""
+    opened = Store(any_mongod.uri, "conductor_state")
+    try:
+        yield opened
+    finally:
+        await opened.close()
+
+
+@pytest.fixture
+async def database(any_mongod: Mongod) -> AsyncIterator[AsyncDatabase[dict[str, Any]]]:
+    """The same database through a client of the test's own."""
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(any_mongod.uri, tz_aware=True)
+    try:
+        yield client.conductor_state
+    finally:
+        await client.close()

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from bson import ObjectId
-from pymongo import AsyncMongoClient
 from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
 
 from councilor_runner.contract import Reason
 from councilor_runner.outcome import Outcome
 from councilor_runner.records import Finished, result_fields
 from councilor_runner.store import Store
-from tests.mongodb import Mongod
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 TASK = "d25315c9d47428a48cefb956"
@@ -25,21 +23,8 @@ Executions = AsyncCollection[dict[str, Any]]
 
 
 @pytest.fixture
-async def store(any_mongod: Mongod) -> AsyncIterator[Store]:
-    opened = Store(any_mongod.uri, "conductor_state")
-    try:
-        yield opened
-    finally:
-        await opened.close()
-
-
-@pytest.fixture
-async def executions(any_mongod: Mongod) -> AsyncIterator[Executions]:
-    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(any_mongod.uri, tz_aware=True)
-    try:
-        yield client.conductor_state.councilor_executions
-    finally:
-        await client.close()
+def executions(database: AsyncDatabase[dict[str, Any]]) -> Executions:
+    return database.councilor_executions
 
 
 async def the_record(executions: Executions) -> dict[str, Any]:

@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
 from councilor_runner.contract import Severity
 from councilor_runner.records import COUNTERS, KEEP
 from councilor_runner.store import Store
-from tests.mongodb import Mongod
 
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 Documents = AsyncDatabase[dict[str, Any]]
-
-
-@pytest.fixture
-async def store(any_mongod: Mongod) -> AsyncIterator[Store]:
-    opened = Store(any_mongod.uri, "conductor_state")
-    try:
-        yield opened
-    finally:
-        await opened.close()
-
-
-@pytest.fixture
-async def database(any_mongod: Mongod) -> AsyncIterator[Documents]:
-    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(any_mongod.uri, tz_aware=True)
-    try:
-        yield client.conductor_state
-    finally:
-        await client.close()
 
 
 async def count(store: Store, number: int, severity: Severity = "success", instance: str | None = None) -> bool | None:
