@@ -94,6 +94,11 @@ class ObservedCronJob:
         )
 
     @property
+    def anchor(self) -> datetime:
+        """From when the CronJob controller counts what is due."""
+        return self.last_schedule_time or self.created_at
+
+    @property
     def owner_uid(self) -> str | None:
         """UID of the controlling owner."""
         owners = self.metadata["ownerReferences"] or ()
@@ -124,6 +129,11 @@ class ObservedJob:
     """The nominal time; None for a Job made by hand."""
     ready: int
     end: JobEnd | None
+
+    @property
+    def began(self) -> datetime:
+        """When it was started; its creation until the Job controller has seen it."""
+        return self.started_at or self.created_at
 
     @classmethod
     def from_object(cls, body: RawObject) -> Self:

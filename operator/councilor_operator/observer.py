@@ -6,7 +6,7 @@ import logging
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from councilor_operator.cache import Cache, Store, Versioned
 from councilor_operator.constants import GROUP, PLURAL
@@ -108,7 +108,7 @@ class Observer:
         for councilor in councilors:
             self._queue.add(councilor.uid)
 
-    def _observe(self, store: Store[Any], item: Versioned, councilor_uid: str, deleted: bool) -> None:
+    def _observe(self, store: Store[Item], item: Item, councilor_uid: str, deleted: bool) -> None:
         if deleted:
             store.drop(item)
             changed = True

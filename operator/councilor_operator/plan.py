@@ -21,7 +21,7 @@ from councilor_operator.builders import (
     contract_document,
 )
 from councilor_operator.config import OperatorConfig
-from councilor_operator.constants import ANNOTATION_INPUT_HASH, ANNOTATION_RUN_NOW, ConditionReason
+from councilor_operator.constants import ANNOTATION_RUN_NOW, ConditionReason
 from councilor_operator.drift import covers
 from councilor_operator.names import cron_job_name
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, ObservedPod
@@ -116,7 +116,7 @@ def jobs_to_examine(councilor: ObservedCouncilor, jobs: Sequence[ObservedJob], n
 
 def overdue(job: ObservedJob, now: datetime) -> bool:
     """Tell whether a Job has no running Pod although it had the time to start one."""
-    return not job.ready and now - (job.started_at or job.created_at) >= START_TOLERANCE
+    return not job.ready and now - job.began >= START_TOLERANCE
 
 
 def decide(observation: Observation, config: OperatorConfig, now: datetime) -> Decision:
@@ -269,12 +269,9 @@ def _apply(manifest: Manifest, cron_job: ObservedCronJob | None) -> Apply | None
     if cron_job.deleting:
         # Its end brings the next pass, which makes a new one.
         return None
-    annotations, wanted = cron_job.metadata["annotations"] or {}, manifest["metadata"]["annotations"]
-    if (
-        annotations.get(ANNOTATION_INPUT_HASH) == wanted[ANNOTATION_INPUT_HASH]
-        and covers(cron_job.metadata, {key: manifest["metadata"][key] for key in cron_job.metadata})
-        and covers(cron_job.spec, manifest["spec"])
-    ):
+    # The input hash is one of the annotations.
+    wanted = {key: manifest["metadata"][key] for key in cron_job.metadata}
+    if covers(cron_job.metadata, wanted) and covers(cron_job.spec, manifest["spec"]):
         return None
     before, after = cron_job.spec, manifest["spec"]
     starts_anew = any(before.get(field) != after[field] for field in ("schedule", "timeZone")) or (

@@ -63,8 +63,7 @@ def report(
     upcoming: list[datetime] = []
     due: list[datetime] = []
     if refusal is None and decision.schedule is not None and cron_job is not None and not decision.suspended:
-        anchor = cron_job.last_schedule_time or cron_job.created_at
-        upcoming = next_times(decision.schedule, after=now, count=NEXT_RUNS, anchor=anchor)
+        upcoming = next_times(decision.schedule, after=now, count=NEXT_RUNS, anchor=cron_job.anchor)
         due = [time + LATE for time in upcoming[:1]]
         if (check := next_check(decision.schedule, cron_job, decision.ledger.last_missed_time)) is not None:
             # A time that is due already waits for a run to end; its Job will tell.
@@ -253,7 +252,7 @@ def _look_again(
         if overdue(job, now):
             looks.append(now + UNWATCHED)
         elif not job.ready:
-            looks.append((job.started_at or job.created_at) + START_TOLERANCE)
+            looks.append(job.began + START_TOLERANCE)
     if refusal is not None and refusal.reason == ConditionReason.NAME_CONFLICT:
         # Most often the CronJob of a Councilor of this name that was deleted a moment ago and is being collected.
         looks.append(now + UNWATCHED)

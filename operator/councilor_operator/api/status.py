@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from councilor_operator.api.base import ApiModel
 
 Severity = Literal["success", "warning", "error"]
+Result = Literal["success", "warning", "error", "failed", "skipped"]
 Text256 = Annotated[str, StringConstraints(max_length=256)]
 Text1024 = Annotated[str, StringConstraints(max_length=1024)]
 
@@ -83,7 +84,7 @@ class Run(StatusModel):
     """How the run ended, whatever the answer says."""
     severity: Severity | None = None
     """The verdict; error for a failed run."""
-    result: Literal["success", "warning", "error", "failed", "skipped"]
+    result: Result
     """Status and verdict in one word."""
     exit_code: int | None = None
     """Exit code of the runner."""
@@ -106,7 +107,7 @@ class RecentRun(StatusModel):
     """Name of its Job."""
     completed_at: datetime | None = None
     """When it ended."""
-    result: Literal["success", "warning", "error", "failed", "skipped"]
+    result: Result
     """Status and verdict in one word."""
 
 

@@ -31,7 +31,7 @@ def missed_times(
 
     `counted_until` is the last time that was counted as missed.
     """
-    anchor = _anchor(cron_job)
+    anchor = cron_job.anchor
     made = {job.scheduled_at for job in jobs}
     due = times_between(
         schedule, start=max(anchor, counted_until or anchor), end=now - TOLERANCE, limit=LIMIT, anchor=anchor
@@ -47,10 +47,6 @@ def next_check(
     schedule: CompiledSchedule, cron_job: ObservedCronJob, counted_until: datetime | None
 ) -> datetime | None:
     """Return when the next time that is not counted yet will have been missed."""
-    anchor = _anchor(cron_job)
+    anchor = cron_job.anchor
     following = next_times(schedule, after=max(anchor, counted_until or anchor), count=1, anchor=anchor)
     return following[0] + TOLERANCE if following else None
-
-
-def _anchor(cron_job: ObservedCronJob) -> datetime:
-    return cron_job.last_schedule_time or cron_job.created_at

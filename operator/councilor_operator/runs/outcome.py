@@ -6,11 +6,10 @@ that a person can act on.
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
 
 from pydantic import ValidationError
 
-from councilor_operator.api.status import ActiveRun, NotifiedChannel, Run
+from councilor_operator.api.status import ActiveRun, NotifiedChannel, Result, Run
 from councilor_operator.names import cron_job_name
 from councilor_operator.observed import JobEnd, ObservedCouncilor, ObservedJob, ObservedPod
 from councilor_runner.contract import (
@@ -23,8 +22,6 @@ from councilor_runner.contract import (
     scheduled_time,
     task_id,
 )
-
-Result = Literal["success", "warning", "error", "failed", "skipped"]
 
 # Waiting reasons that do not pass by themselves while nothing changes (kubelet, Kubernetes 1.36).
 STUCK_REASONS = frozenset(
@@ -54,7 +51,7 @@ def identity(councilor: ObservedCouncilor, agent_id: str, job: ObservedJob) -> t
 def active_run(councilor: ObservedCouncilor, agent_id: str, job: ObservedJob) -> ActiveRun:
     """Return a Job that is going on as the status lists it."""
     _, execution = identity(councilor, agent_id, job)
-    return ActiveRun(execution_id=execution, job_name=job.name, started_at=job.started_at or job.created_at)
+    return ActiveRun(execution_id=execution, job_name=job.name, started_at=job.began)
 
 
 def finished_run(councilor: ObservedCouncilor, agent_id: str, job: ObservedJob, pods: Sequence[ObservedPod]) -> Run:
@@ -134,7 +131,7 @@ def _unreported(
     task, execution = identity(councilor, agent_id, job)
     last = max(pods, key=lambda pod: pod.created_at, default=None)
     reason, message = _cause(end, last)
-    started = (last.started_at if last else None) or job.started_at or job.created_at
+    started = (last.started_at if last else None) or job.began
     completed = (last.finished_at if last else None) or end.at
     return Run(
         execution_id=execution,
