@@ -21,6 +21,7 @@ CONTRACT_VERSION: Literal[1] = 1
 
 # Environment variables of the runner's container.
 ENV_CONTRACT = "COUNCILOR_CONTRACT"
+ENV_REPORT = "COUNCILOR_REPORT"  # for `report`: the RunReport of the run that could not record or tell by itself
 ENV_PROMPT = "COUNCILOR_PROMPT"  # task.promptFrom, filled in by the kubelet
 ENV_JOB_NAME = "COUNCILOR_JOB_NAME"  # downward API: label batch.kubernetes.io/job-name
 ENV_JOB_UID = "COUNCILOR_JOB_UID"  # downward API: label batch.kubernetes.io/controller-uid
