@@ -13,6 +13,7 @@ from uuid import uuid4
 from councilor_operator.builders import Manifest
 from councilor_operator.connection import APPLY, MERGE_PATCH, Connection
 from councilor_operator.constants import (
+    ANNOTATION_FAST_FORWARD,
     API_VERSION,
     FIELD_MANAGER,
     GROUP,
@@ -76,6 +77,14 @@ class Cluster(Protocol):
         """Read the Pods of a Job."""
         ...
 
+    async def refusal_of(self, job: ObservedJob) -> str | None:
+        """Read what the API server said when it last refused a Pod of a Job; None if it is not known to have."""
+        ...
+
+    async def jobs_of(self, councilor: ObservedCouncilor) -> list[ObservedJob]:
+        """Read the Jobs of a Councilor as they are now, whatever the watch has told so far."""
+        ...
+
     async def send_event(self, councilor: ObservedCouncilor, event: Event, now: datetime) -> None:
         """Send an event about a Councilor."""
         ...
@@ -130,7 +139,12 @@ class KubernetesCluster:
             "PATCH",
             _path("batch/v1", cron_job.namespace, "cronjobs", cron_job.name, "status"),
             parameters={"fieldManager": FIELD_MANAGER},
-            body={"metadata": {"uid": cron_job.uid}, "status": {"lastScheduleTime": _seconds(now)}},
+            # The note goes with what it explains: without it, nobody could tell a time that was written off from one
+            # whose Job is gone.
+            body={
+                "metadata": {"uid": cron_job.uid, "annotations": {ANNOTATION_FAST_FORWARD: _seconds(now)}},
+                "status": {"lastScheduleTime": _seconds(now)},
+            },
             content_type=MERGE_PATCH,
         )
         return ObservedCronJob.from_object(body)
@@ -171,6 +185,23 @@ class KubernetesCluster:
             parameters={"labelSelector": f"{LABEL_CONTROLLER_UID}={job.uid}"},
         )
         return [ObservedPod.from_object(item) for item in body["items"]]
+
+    async def refusal_of(self, job: ObservedJob) -> str | None:
+        body = await self._connection.request(
+            "GET",
+            _path("events.k8s.io/v1", job.namespace, "events"),
+            # The Job controller's words for it (Kubernetes 1.36, controller_utils.go); fields that can be selected:
+            # events.k8s.io/v1, AddFieldLabelConversionsForEvent.
+            parameters={"fieldSelector": f"regarding.uid={job.uid},reason=FailedCreate", "limit": str(PAGE_SIZE)},
+        )
+        notes = [(item["metadata"]["resourceVersion"], item.get("note", "")) for item in body["items"]]
+        newest = max(notes, key=lambda entry: int(entry[0]), default=("", ""))[1]
+        return newest.removeprefix("Error creating: ") or None
+
+    async def jobs_of(self, councilor: ObservedCouncilor) -> list[ObservedJob]:
+        path, selector = _path("batch/v1", councilor.namespace, "jobs"), f"{LABEL_COUNCILOR_UID}={councilor.uid}"
+        body = await self._connection.request("GET", path, parameters={"labelSelector": selector})
+        return [ObservedJob.from_object(item) for item in body["items"]]
 
     async def send_event(self, councilor: ObservedCouncilor, event: Event, now: datetime) -> None:
         await self._connection.request(
