@@ -195,8 +195,7 @@ class KubernetesCluster:
             parameters={"fieldSelector": f"regarding.uid={job.uid},reason=FailedCreate", "limit": str(PAGE_SIZE)},
         )
         notes = [(item["metadata"]["resourceVersion"], item.get("note", "")) for item in body["items"]]
-        newest = max(notes, key=lambda entry: int(entry[0]), default=("", ""))[1]
-        return newest.removeprefix("Error creating: ") or None
+        return max(notes, key=lambda entry: int(entry[0]), default=("", ""))[1] or None
 
     async def jobs_of(self, councilor: ObservedCouncilor) -> list[ObservedJob]:
         path, selector = _path("batch/v1", councilor.namespace, "jobs"), f"{LABEL_COUNCILOR_UID}={councilor.uid}"

@@ -78,7 +78,8 @@ def report(
             # A time that is due already waits for a run to end; its Job will tell.
             due.append(check if check > now else now + TOLERANCE)
 
-    if decision.accounts.unfinished:
+    if decision.accounts.unfinished or observation.deleted:
+        # What was deleted leaves the list of counted Jobs once this status is known to be written.
         due.append(now)
     if decision.accounts.unsettled is not None:
         due.append(decision.accounts.unsettled)

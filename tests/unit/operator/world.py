@@ -90,9 +90,7 @@ class World:
             for job in jobs_to_examine(observed, self.now)
         }
         observed = replace(observed, pods=pods)
-        refusals = {
-            job.uid: self.refusals[job.uid] for job in jobs_without_pod(observed) if job.uid in self.refusals
-        }
+        refusals = {job.uid: self.refusals[job.uid] for job in jobs_without_pod(observed) if job.uid in self.refusals}
         return replace(observed, refusals=refusals)
 
     def step(self) -> Step:
