@@ -100,7 +100,7 @@ def operator(installation: Installation) -> list[Manifest]:
 
 
 # No right to read Secrets or ConfigMaps. Jobs are deleted only where a run by hand replaces another one; for the rest
-# there are owner references.
+# there are owner references. Of the events, those of a Job without a Pod are read: nothing else says who refused it.
 RULES: list[Manifest] = [
     {"apiGroups": [GROUP], "resources": [PLURAL], "verbs": ["list", "watch"]},
     {"apiGroups": [GROUP], "resources": [f"{PLURAL}/status"], "verbs": ["patch"]},
@@ -108,7 +108,7 @@ RULES: list[Manifest] = [
     {"apiGroups": ["batch"], "resources": ["cronjobs/status"], "verbs": ["patch"]},
     {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list", "watch", "create", "delete"]},
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
-    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
+    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["list", "create"]},
 ]
 
 
