@@ -342,3 +342,13 @@ def test_an_invalid_schedule_does_not_keep_a_run_from_being_reported() -> None:
     world.edit({"schedule": {"value": "0 9 * * 7"}})
     (request,) = world.step().decision.reports
     assert request.manifest is not None
+
+
+@pytest.mark.parametrize("recorded", [False, True], ids=["no record", "not counted"])
+def test_a_record_that_was_not_made_good_stays_a_failed_record(recorded: bool) -> None:
+    message = report_message(exitCode=20, recorded=recorded, message="MongoDB refuses")
+    world, step = dead_run(message=message, exit_code=20, reason="Error")
+    assert "will make up for it" in step.messages["Healthy"]
+    step = end_report(world, exit_code=75)
+    assert step.reasons["Healthy"] == ("False", "RecordFailed")
+    assert "will make up for it" not in step.messages["Healthy"]
