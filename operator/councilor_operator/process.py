@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
@@ -19,9 +20,13 @@ from councilor_operator.connection import connect
 from councilor_operator.metrics import Metrics
 from councilor_operator.observer import Observer
 from councilor_operator.reconciler import Reconciler
+from councilor_operator.recorder import EventRecorder
 from councilor_operator.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)
+
+LATEST_WATCH_SECONDS = 10.0
+"""After so long the watches and the health probe start, however much there is still to do."""
 
 
 def utc_now() -> datetime:
@@ -47,30 +52,41 @@ async def run(config: OperatorConfig) -> None:
         observer = Observer(
             cache=cache, queue=queue, lists=Listing(connection, config.namespaces), metrics=metrics, clock=utc_now
         )
+        cluster = KubernetesCluster(connection, instance=os.environ.get("HOSTNAME") or socket.gethostname())
+        recorder = EventRecorder(cluster)
         reconciler = Reconciler(
             cache=cache,
             queue=queue,
-            cluster=KubernetesCluster(connection, instance=os.environ.get("HOSTNAME") or socket.gethostname()),
+            cluster=cluster,
+            recorder=recorder,
             config=config,
             metrics=metrics,
             clock=utc_now,
         )
 
         async def work() -> None:
-            await observer.synced.wait()
+            await observer.children_listed.wait()
             await reconciler.work()
 
-        framework = kopf.operator(
-            registry=handlers.build_registry(observer, queue, config, utc_now),
-            settings=handlers.build_settings(),
-            standalone=True,
-            clusterwide=not config.namespaces,
-            namespaces=config.namespaces,
-            liveness_endpoint=f"http://{config.listen_address}:{config.health_port}/healthz",
-        )
+        async def watch() -> None:
+            # kopf lists everything once more when it starts: not in the way of the first look at every Councilor.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LATEST_WATCH_SECONDS):
+                    await observer.synced.wait()
+                    await queue.empty()
+            await kopf.operator(
+                registry=handlers.build_registry(observer, queue, config, utc_now),
+                settings=handlers.build_settings(),
+                standalone=True,
+                clusterwide=not config.namespaces,
+                namespaces=config.namespaces,
+                liveness_endpoint=f"http://{config.listen_address}:{config.health_port}/healthz",
+            )
+
         await until_first_ends(
-            framework,
+            watch(),
             observer.resync(timedelta(seconds=config.resync_seconds)),
+            recorder.work(),
             *(work() for _ in range(config.workers)),
         )
 

@@ -39,8 +39,13 @@ def cron_job(*, created: datetime = NOW, last: datetime | None = None) -> Observ
         resource_version="1",
         created_at=created,
         deleting=False,
-        metadata={},
-        spec={},
+        generation=1,
+        labels={},
+        annotations={},
+        owners=(),
+        schedule="0 * * * *",
+        time_zone="UTC",
+        suspended=False,
         last_schedule_time=last,
     )
 
