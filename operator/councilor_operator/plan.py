@@ -145,7 +145,7 @@ def decide(observation: Observation, config: OperatorConfig, now: datetime) -> D
             manifest=None,
             run_now=_asked_for(observation, ledger, "Allow"),
         )
-    action = _apply(compiled.manifest, observation.cron_job)
+    action = _apply(compiled, observation.cron_job)
     missed: tuple[datetime, ...] = ()
     # Under a spec that is about to change, or while suspended, no time counts.
     if action is None and runs_on(observation.cron_job):
@@ -263,7 +263,8 @@ def _breaker_open(spec: CouncilorSpec, ledger: CouncilorStatus) -> bool:
     return ledger.stats is not None and 0 < limit <= ledger.stats.consecutive_failures
 
 
-def _apply(manifest: Manifest, cron_job: ObservedCronJob | None) -> Apply | None:
+def _apply(compiled: _Compiled, cron_job: ObservedCronJob | None) -> Apply | None:
+    manifest, schedule = compiled.manifest, compiled.schedule
     if cron_job is None:
         return Apply(manifest, fast_forward=False)
     if cron_job.deleting:
@@ -274,7 +275,9 @@ def _apply(manifest: Manifest, cron_job: ObservedCronJob | None) -> Apply | None
     if covers(cron_job.metadata, wanted) and covers(cron_job.spec, manifest["spec"]):
         return None
     before, after = cron_job.spec, manifest["spec"]
-    starts_anew = any(before.get(field) != after[field] for field in ("schedule", "timeZone")) or (
-        before.get("suspend", False) and not after["suspend"]
+    resumed = before.get("suspend", False)
+    # A zone moves no run of an interval, and writing off its time so far would.
+    rescheduled = before.get("schedule") != after["schedule"] or (
+        schedule.interval is None and before.get("timeZone") != after["timeZone"]
     )
-    return Apply(manifest, fast_forward=starts_anew and not after["suspend"])
+    return Apply(manifest, fast_forward=not after["suspend"] and (resumed or rescheduled))
