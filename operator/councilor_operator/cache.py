@@ -48,6 +48,10 @@ class Store(Generic[Observed]):
         """Return the objects of one Councilor."""
         return [self._objects[uid] for uid in self._groups.get(group, ())]
 
+    def group_of(self, item: Observed) -> str:
+        """Return the UID of the Councilor that an object says it belongs to, empty for none."""
+        return self._group(item)
+
     def put(self, item: Observed) -> bool:
         """Take a version; False if this one or a newer one is known already, or the object was deleted."""
         known = self._objects.get(item.uid)

@@ -57,17 +57,17 @@ class Observer:
     def councilor(self, deleted: bool, body: RawObject) -> None:
         """Take a watch event of a Councilor."""
         item = ObservedCouncilor.from_object(body)
-        self._observe(self._cache.councilors, item, item.uid, deleted)
+        self._observe(self._cache.councilors, item, deleted)
 
     def cron_job(self, deleted: bool, body: RawObject) -> None:
         """Take a watch event of a CronJob with the operator's label."""
         item = ObservedCronJob.from_object(body)
-        self._observe(self._cache.cron_jobs, item, item.councilor_uid, deleted)
+        self._observe(self._cache.cron_jobs, item, deleted)
 
     def job(self, deleted: bool, body: RawObject) -> None:
         """Take a watch event of a Job with the operator's label."""
         item = ObservedJob.from_object(body)
-        self._observe(self._cache.jobs, item, item.councilor_uid, deleted)
+        self._observe(self._cache.jobs, item, deleted)
 
     async def resync(self, every: timedelta) -> None:
         """List everything now and then, for ever: watches may miss deletions, and a level-based pass costs little.
@@ -108,11 +108,12 @@ class Observer:
         for councilor in councilors:
             self._queue.add(councilor.uid)
 
-    def _observe(self, store: Store[Item], item: Item, councilor_uid: str, deleted: bool) -> None:
+    def _observe(self, store: Store[Item], item: Item, deleted: bool) -> None:
+        known = store.get(item.uid)
         if deleted:
             store.drop(item)
-            changed = True
-        else:
-            changed = store.put(item)
-        if changed and councilor_uid:
+        elif not store.put(item):
+            return
+        # What has lost its label, or got another one, is missed by the Councilor that it belonged to.
+        for councilor_uid in {store.group_of(version) for version in (known, item) if version is not None} - {""}:
             self._queue.add(councilor_uid)

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 
 from councilor_operator.cache import Cache
+from councilor_operator.constants import LABEL_COUNCILOR_UID
 from councilor_operator.errors import ConfigurationError, NotFoundError, RejectedError, TransientError
 from councilor_operator.metrics import Metrics
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob
@@ -92,6 +93,20 @@ async def test_a_deletion_asks_for_a_pass(parts: Parts) -> None:
     parts.observer.job(True, factories.job_body(resource_version="301"))
     assert await parts.queued() == [UID]
     assert len(parts.cache.jobs) == 0
+
+
+@pytest.mark.parametrize(("label", "others"), [(None, set()), ("another-uid", {"another-uid"})])
+async def test_a_child_that_loses_its_label_asks_for_a_pass_over_its_councilor(
+    parts: Parts, label: str | None, others: set[str]
+) -> None:
+    parts.observer.cron_job(False, factories.cron_job_body(build()))
+    await parts.queued()
+    body = factories.cron_job_body(build(), resource_version="301")
+    labels = dict(body["metadata"]["labels"])
+    labels.pop(LABEL_COUNCILOR_UID)
+    body["metadata"] = {**body["metadata"], "labels": {**labels, **({LABEL_COUNCILOR_UID: label} if label else {})}}
+    parts.observer.cron_job(False, body)
+    assert set(await parts.queued()) == {UID, *others}
 
 
 async def test_a_child_without_a_councilor_asks_for_nothing(parts: Parts) -> None:
