@@ -51,6 +51,8 @@ JSON = st.recursive(
         pytest.param({"suspend": True}, {"suspend": False}, False, id="suspended by hand"),
         pytest.param({"suspend": False}, {"suspend": True}, False, id="resumed by hand"),
         pytest.param({}, {"suspend": True}, False, id="suspension removed"),
+        pytest.param({}, {"deadline": None}, True, id="nothing where nothing is wanted"),
+        pytest.param({"deadline": 30}, {"deadline": None}, False, id="something where nothing is wanted"),
         pytest.param({"limit": 3}, {"limit": 0}, False, id="zero replaced by a default"),
     ],
 )
