@@ -202,6 +202,9 @@ class Reconciler:
         for event in events:
             try:
                 await self._cluster.send_event(councilor, event, now)
+            except NotFoundError:
+                # Its namespace is being deleted: nobody will look.
+                return
             except ApiError as error:
                 # Events are a courtesy: the status has it all.
                 logger.warning("event %s for %s was not sent: %s", event.reason, councilor.name, error.message)
