@@ -109,6 +109,10 @@ class Councilor:
 
         return eventually(reached, f"condition {kind} {status} {reason} of {self.name}")
 
+    def wait_for_phase(self, phase: str) -> None:
+        """Wait until its status says so."""
+        eventually(lambda: self.status["phase"] == phase, f"{self.name} is in phase {phase}")
+
     def wait_for_runs(self, total: int) -> Object:
         """Wait until so many runs are counted; returns the status."""
         eventually(
