@@ -70,7 +70,10 @@ class Observer:
     def job(self, deleted: bool, body: RawObject) -> None:
         """Take a watch event of a Job with the operator's label."""
         item = ObservedJob.from_object(body)
-        self._observe(self._cache.jobs, item, deleted, (item.councilor_uid,) if item.councilor_uid else ())
+        known = self._cache.jobs.get(item.uid)
+        # What has lost its label, or got another one, is missed by the Councilor that it belonged to.
+        councilors = {version.councilor_uid for version in (known, item) if version is not None} - {""}
+        self._observe(self._cache.jobs, item, deleted, councilors)
 
     async def resync(self, every: timedelta) -> None:
         """List everything now and then, for ever: watches may miss deletions, and a level-based pass costs little.

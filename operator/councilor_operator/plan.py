@@ -144,7 +144,7 @@ def decide(observation: Observation, config: OperatorConfig, now: datetime) -> D
             manifest=None,
             run_now=_asked_for(observation, ledger, "Allow"),
         )
-    action = _apply(compiled.manifest, observation.cron_job, ledger.applied_cron_job)
+    action = _apply(compiled, observation.cron_job, ledger.applied_cron_job)
     missed: tuple[datetime, ...] = ()
     # Under a spec that is about to change, or while suspended, no time counts.
     if action is None and runs_on(observation.cron_job):
@@ -262,7 +262,8 @@ def _breaker_open(spec: CouncilorSpec, ledger: CouncilorStatus) -> bool:
     return ledger.stats is not None and 0 < limit <= ledger.stats.consecutive_failures
 
 
-def _apply(manifest: Manifest, cron_job: ObservedCronJob | None, applied: AppliedCronJob | None) -> Apply | None:
+def _apply(compiled: _Compiled, cron_job: ObservedCronJob | None, applied: AppliedCronJob | None) -> Apply | None:
+    manifest, schedule = compiled.manifest, compiled.schedule
     if cron_job is None:
         return Apply(manifest, fast_forward=False)
     if cron_job.deleting:
@@ -271,10 +272,11 @@ def _apply(manifest: Manifest, cron_job: ObservedCronJob | None, applied: Applie
     if _as_left(cron_job, applied) and _as_marked(cron_job, manifest["metadata"]):
         return None
     after = manifest["spec"]
-    starts_anew = (cron_job.schedule, cron_job.time_zone) != (after["schedule"], after["timeZone"]) or (
-        cron_job.suspended and not after["suspend"]
+    # A zone moves no run of an interval, and writing off its time so far would.
+    rescheduled = cron_job.schedule != after["schedule"] or (
+        schedule.interval is None and cron_job.time_zone != after["timeZone"]
     )
-    return Apply(manifest, fast_forward=starts_anew and not after["suspend"])
+    return Apply(manifest, fast_forward=not after["suspend"] and (cron_job.suspended or rescheduled))
 
 
 def _as_left(cron_job: ObservedCronJob, applied: AppliedCronJob | None) -> bool:

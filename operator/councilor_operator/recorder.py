@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, Protocol
 
-from councilor_operator.errors import ApiError
+from councilor_operator.errors import ApiError, NotFoundError
 from councilor_operator.observed import ObservedCouncilor
 from councilor_operator.status import Event
 
@@ -49,6 +49,9 @@ class EventRecorder:
             councilor, event, now = await self._waiting.get()
             try:
                 await self._sender.send_event(councilor, event, now)
+            except NotFoundError:
+                # Its namespace is being deleted: nobody will look.
+                continue
             except ApiError as error:
                 logger.warning("event %s for %s was not sent: %s", event.reason, councilor.full_name, error.message)
             finally:

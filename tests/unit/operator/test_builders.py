@@ -238,7 +238,8 @@ def test_suspension(suspended: bool) -> None:
 def test_the_starting_deadline_is_the_runner_s_business(over: dict[str, Any]) -> None:
     """A CronJob of an interval with a deadline shorter than a minute never fires at all."""
     manifest = build(over)
-    assert "startingDeadlineSeconds" not in manifest["spec"]
+    # Null, not absent: what others set is removed.
+    assert manifest["spec"]["startingDeadlineSeconds"] is None
     assert contract_in(manifest).execution.starting_deadline_seconds == 30
 
 
@@ -305,7 +306,7 @@ def test_every_final_exit_code_ends_the_job_and_no_other() -> None:
 
 
 def test_nothing_removes_the_logs_early() -> None:
-    assert "ttlSecondsAfterFinished" not in build()["spec"]["jobTemplate"]["spec"]
+    assert build()["spec"]["jobTemplate"]["spec"]["ttlSecondsAfterFinished"] is None
 
 
 # --- Pod Security "restricted" ----------------------------------------------------------------------------------------

@@ -100,7 +100,8 @@ def test_which_times_count(case: Case) -> None:
     assert [f"{time:%H:%M}" for time in missed] == case.expected
 
 
-@given(steps=st.lists(st.integers(min_value=0, max_value=600), min_size=1, max_size=20))
+# Fewer times in all than one pass counts, or the whole would be cut off where its parts are not.
+@given(steps=st.lists(st.integers(min_value=0, max_value=600), min_size=1, max_size=11))
 def test_however_often_one_looks_each_time_counts_once(steps: list[int]) -> None:
     schedule, now = every("7m"), NOW
     until: datetime | None = None

@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from councilor_operator.cache import Cache
+from councilor_operator.constants import LABEL_COUNCILOR_UID
 from councilor_operator.errors import ConfigurationError, NotFoundError, RejectedError, TransientError
 from councilor_operator.metrics import Metrics
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, Page
@@ -108,6 +109,20 @@ async def test_a_foreign_cron_job_asks_for_the_councilor_that_needs_its_name(par
         False, merged(body, {"metadata": {"name": "another", "uid": "u", "resourceVersion": "202"}})
     )
     assert await parts.queued() == []
+
+
+@pytest.mark.parametrize(("label", "others"), [(None, set()), ("another-uid", {"another-uid"})])
+async def test_a_child_that_loses_its_label_asks_for_a_pass_over_its_councilor(
+    parts: Parts, label: str | None, others: set[str]
+) -> None:
+    parts.observer.job(False, factories.job_body())
+    await parts.queued()
+    body = factories.job_body(resource_version="301")
+    labels = dict(body["metadata"]["labels"])
+    labels.pop(LABEL_COUNCILOR_UID)
+    body["metadata"] = {**body["metadata"], "labels": {**labels, **({LABEL_COUNCILOR_UID: label} if label else {})}}
+    parts.observer.job(False, body)
+    assert set(await parts.queued()) == {UID, *others}
 
 
 async def test_a_child_without_a_councilor_asks_for_nothing(parts: Parts) -> None:

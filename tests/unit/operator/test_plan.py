@@ -231,6 +231,14 @@ def test_an_edit_writes_off_the_past_when_it_touches_the_times(change: Body, exp
     assert world.step().action is None
 
 
+def test_an_interval_keeps_its_phase_in_another_zone() -> None:
+    world = World.settled({"schedule": {"type": "interval", "value": "1d"}})
+    world.edit({"schedule": {"timeZone": "Asia/Tokyo"}})
+    assert world.step().applied.fast_forward is False
+    world.edit({"schedule": {"timeZone": "Europe/Berlin", "value": "2d"}})
+    assert world.step().applied.fast_forward is True
+
+
 @pytest.mark.parametrize(
     "change",
     [{"task": {"prompt": "x"}}, {"schedule": {"value": "5 9 * * *"}}, {"schedule": {"timeZone": "Asia/Tokyo"}}],
