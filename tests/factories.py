@@ -235,6 +235,8 @@ def job_body(
     ended_at: datetime | None = None,
     reason: str = "",
     message: str = "",
+    had_pods: bool = True,
+    labels: Mapping[str, str] | None = None,
 ) -> Body:
     """A Job of the CronJob; `scheduled_at=None` for one made by hand, `end` is Complete, Failed or None."""
     created = created_at or scheduled_at or NOW - timedelta(minutes=30)
@@ -250,6 +252,8 @@ def job_body(
     if end is not None:
         # Before the final condition the controller sets an interim one.
         interim = {"Complete": "SuccessCriteriaMet", "Failed": "FailureTarget"}[end]
+        if had_pods:
+            status["succeeded" if end == "Complete" else "failed"] = 1
         at = rfc3339(ended_at or created + timedelta(minutes=2))
         condition = {"status": "True", "lastProbeTime": at, "lastTransitionTime": at}
         if reason:
@@ -267,7 +271,12 @@ def job_body(
             "resourceVersion": resource_version,
             "generation": 1,
             "creationTimestamp": rfc3339(created),
-            "labels": {LABEL_COUNCILOR_UID: councilor_uid, LABEL_JOB_NAME: job_name, LABEL_CONTROLLER_UID: uid},
+            "labels": {
+                LABEL_COUNCILOR_UID: councilor_uid,
+                LABEL_JOB_NAME: job_name,
+                LABEL_CONTROLLER_UID: uid,
+                **(labels or {}),
+            },
             "annotations": annotations,
         },
         "spec": {},

@@ -6,6 +6,7 @@ spec *and* of the operator's configuration, so that its hash rolls every CronJob
 
 import hashlib
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from councilor_operator.api.spec import CouncilorSpec
@@ -24,11 +25,13 @@ from councilor_operator.constants import (
     LABEL_JOB_NAME,
     LABEL_MANAGED_BY,
     LABEL_NAME,
+    LABEL_PURPOSE,
     MANAGED_BY,
+    PURPOSE_REPORT,
     RUNNER_APP,
 )
-from councilor_operator.names import cron_job_name, label_value
-from councilor_operator.observed import ObservedCouncilor
+from councilor_operator.names import cron_job_name, label_value, report_job_name
+from councilor_operator.observed import ObservedCouncilor, ObservedJob
 from councilor_operator.schedule import CompiledSchedule
 from councilor_runner import contract
 
@@ -41,6 +44,10 @@ GRACE_PERIOD_SECONDS = 30
 BACKOFF_SECONDS = 10
 BACKOFF_LIMIT_SECONDS = 360
 RUNNER_USER = 65532
+# The kubelet starts a container again after 10 s, doubling up to 5 min: for some two hours.
+REPORT_ATTEMPTS = 30
+REPORT_DEADLINE_SECONDS = 6 * 3600
+REPORT_KEPT_SECONDS = 3600
 CONTRACT_LIMIT = 128 * 1024 - len(contract.ENV_CONTRACT) - 2
 """Bytes that fit into one environment variable (Linux, MAX_ARG_STRLEN, with the name, the equals sign and the end)."""
 
@@ -55,13 +62,7 @@ def build_cron_job(
     suspended: bool,
 ) -> Manifest:
     """Return the CronJob (batch/v1) of a Councilor, its input hash included."""
-    labels = {
-        LABEL_MANAGED_BY: MANAGED_BY,
-        LABEL_NAME: RUNNER_APP,
-        LABEL_COUNCILOR: label_value(councilor.name),
-        LABEL_COUNCILOR_UID: councilor.uid,
-    }
-    annotations = {ANNOTATION_COUNCILOR: councilor.name, ANNOTATION_AGENT: spec.agent_id}
+    labels, annotations = _labels(councilor), _annotations(councilor, spec)
     name = cron_job_name(councilor.name)
     manifest: Manifest = {
         "apiVersion": "batch/v1",
@@ -71,15 +72,7 @@ def build_cron_job(
             "namespace": councilor.namespace,
             "labels": labels,
             "annotations": dict(annotations),
-            "ownerReferences": [
-                {
-                    "apiVersion": API_VERSION,
-                    "kind": KIND,
-                    "name": councilor.name,
-                    "uid": councilor.uid,
-                    "controller": True,
-                }
-            ],
+            "ownerReferences": [_owner(councilor)],
         },
         "spec": {
             "schedule": schedule.cron_expression,
@@ -106,7 +99,7 @@ def build_cron_job(
                     "podFailurePolicy": _pod_failure_policy(),
                     "template": {
                         "metadata": {"labels": labels, "annotations": annotations},
-                        "spec": _pod_spec(run, spec, config),
+                        "spec": _run_pod(run, spec, config),
                     },
                 },
             },
@@ -183,6 +176,69 @@ def build_manual_job(cron_job: Manifest, uid: str, name: str) -> Manifest:
     }
 
 
+def build_report_job(
+    councilor: ObservedCouncilor,
+    spec: CouncilorSpec,
+    config: OperatorConfig,
+    *,
+    job: ObservedJob,
+    report: contract.RunReport,
+) -> Manifest:
+    """Return the Job (batch/v1) that records a run and tells of it; `job` is the run's own, whose ids it takes.
+
+    It belongs to the Councilor, not to the CronJob, in whose history limits and concurrency it must not count. It has
+    one Pod, whose container is started again until the database answers. Where a run may be placed and what it may use
+    is left out: that may be what it died of.
+    """
+    labels = {**_labels(councilor), LABEL_PURPOSE: PURPOSE_REPORT}
+    annotations = _annotations(councilor, spec)
+    # Nothing is run there: a directory that is not known any more must not be in the way of a report.
+    run = build_contract(councilor, spec, config, cwd=spec.execution.cwd or config.default_cwd or "/")
+    environment = [
+        # Nobody is asked anything, and a long prompt beside a report might be more than a process takes.
+        _literal(contract.ENV_CONTRACT, contract_document(run.model_copy(update={"task": _without_text(run.task)}))),
+        _literal(contract.ENV_REPORT, report.model_dump_json(by_alias=True, exclude_none=True)),
+        _literal(contract.ENV_JOB_NAME, job.name),
+        _literal(contract.ENV_JOB_UID, job.uid),
+        _from_pod(contract.ENV_POD_NAME, "metadata.name"),
+        *_secrets(config),
+    ]
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": report_job_name(councilor.name, job.uid),
+            "namespace": councilor.namespace,
+            "labels": labels,
+            "annotations": annotations,
+            "ownerReferences": [_owner(councilor)],
+        },
+        "spec": {
+            "backoffLimit": REPORT_ATTEMPTS,
+            "activeDeadlineSeconds": REPORT_DEADLINE_SECONDS,
+            "ttlSecondsAfterFinished": REPORT_KEPT_SECONDS,
+            "template": {
+                "metadata": {"labels": labels, "annotations": annotations},
+                "spec": {
+                    **_pod_spec(
+                        config,
+                        command="report",
+                        environment=environment,
+                        resources=dict(config.runner_resources),
+                        node_selector=config.runner_node_selector,
+                        tolerations=config.runner_tolerations,
+                    ),
+                    "restartPolicy": "OnFailure",
+                },
+            },
+        },
+    }
+
+
+def _without_text(task: contract.Task) -> contract.Task:
+    return task.model_copy(update={"prompt": None, "context_files": ()})
+
+
 def contract_document(run: contract.RunContract) -> str:
     """Return the JSON document that the runner reads."""
     return run.model_dump_json(by_alias=True, exclude_none=True)
@@ -214,7 +270,50 @@ def _pod_failure_policy() -> Manifest:
     }
 
 
-def _pod_spec(run: contract.RunContract, spec: CouncilorSpec, config: OperatorConfig) -> Manifest:
+def _labels(councilor: ObservedCouncilor) -> dict[str, str]:
+    return {
+        LABEL_MANAGED_BY: MANAGED_BY,
+        LABEL_NAME: RUNNER_APP,
+        LABEL_COUNCILOR: label_value(councilor.name),
+        LABEL_COUNCILOR_UID: councilor.uid,
+    }
+
+
+def _annotations(councilor: ObservedCouncilor, spec: CouncilorSpec) -> dict[str, str]:
+    return {ANNOTATION_COUNCILOR: councilor.name, ANNOTATION_AGENT: spec.agent_id}
+
+
+def _owner(councilor: ObservedCouncilor) -> Manifest:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "name": councilor.name,
+        "uid": councilor.uid,
+        "controller": True,
+    }
+
+
+def _run_pod(run: contract.RunContract, spec: CouncilorSpec, config: OperatorConfig) -> Manifest:
+    own = spec.runner
+    return _pod_spec(
+        config,
+        command="run",
+        environment=_environment(run, spec, config),
+        resources=_resources(spec, config),
+        node_selector=config.runner_node_selector if own.node_selector is None else own.node_selector,
+        tolerations=_tolerations(spec, config),
+    )
+
+
+def _pod_spec(
+    config: OperatorConfig,
+    *,
+    command: str,
+    environment: list[Manifest],
+    resources: Manifest,
+    node_selector: Mapping[str, str],
+    tolerations: list[Manifest],
+) -> Manifest:
     pod: Manifest = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
@@ -231,9 +330,9 @@ def _pod_spec(run: contract.RunContract, spec: CouncilorSpec, config: OperatorCo
                 "name": contract.CONTAINER_NAME,
                 "image": config.runner_image,
                 "imagePullPolicy": config.runner_image_pull_policy,
-                "args": ["run"],
-                "env": _environment(run, spec, config),
-                "resources": _resources(spec, config),
+                "args": [command],
+                "env": environment,
+                "resources": resources,
                 "securityContext": {
                     "allowPrivilegeEscalation": False,
                     "readOnlyRootFilesystem": True,
@@ -244,11 +343,9 @@ def _pod_spec(run: contract.RunContract, spec: CouncilorSpec, config: OperatorCo
             }
         ],
     }
-    if node_selector := (
-        config.runner_node_selector if spec.runner.node_selector is None else spec.runner.node_selector
-    ):
+    if node_selector:
         pod["nodeSelector"] = dict(node_selector)
-    if tolerations := _tolerations(spec, config):
+    if tolerations:
         pod["tolerations"] = tolerations
     if config.runner_image_pull_secrets:
         pod["imagePullSecrets"] = [{"name": name} for name in config.runner_image_pull_secrets]
@@ -256,20 +353,26 @@ def _pod_spec(run: contract.RunContract, spec: CouncilorSpec, config: OperatorCo
 
 
 def _environment(run: contract.RunContract, spec: CouncilorSpec, config: OperatorConfig) -> list[Manifest]:
-    # The kubelet expands $(NAME) in values, and $$ stands for $: prompts must arrive as they were written.
-    document = contract_document(run).replace("$", "$$")
     environment: list[Manifest] = [
-        {"name": contract.ENV_CONTRACT, "value": document},
+        _literal(contract.ENV_CONTRACT, contract_document(run)),
         _from_pod(contract.ENV_POD_NAME, "metadata.name"),
         _from_pod(contract.ENV_JOB_NAME, f"metadata.labels['{LABEL_JOB_NAME}']"),
         _from_pod(contract.ENV_JOB_UID, f"metadata.labels['{LABEL_CONTROLLER_UID}']"),
-        _from_secret(contract.ENV_MONGODB_URI, config),
-        _from_secret(contract.ENV_CONDUCTOR_TOKEN, config),
+        *_secrets(config),
     ]
     if (source := spec.task.prompt_from) is not None:
         reference = {"name": source.config_map_key_ref.name, "key": source.config_map_key_ref.key}
         environment.append({"name": contract.ENV_PROMPT, "valueFrom": {"configMapKeyRef": reference}})
     return environment
+
+
+def _literal(name: str, value: str) -> Manifest:
+    # The kubelet expands $(NAME) in values, and $$ stands for $: texts must arrive as they were written.
+    return {"name": name, "value": value.replace("$", "$$")}
+
+
+def _secrets(config: OperatorConfig) -> list[Manifest]:
+    return [_from_secret(name, config) for name in (contract.ENV_MONGODB_URI, contract.ENV_CONDUCTOR_TOKEN)]
 
 
 def _from_pod(name: str, path: str) -> Manifest:

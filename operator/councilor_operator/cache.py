@@ -95,6 +95,36 @@ class Store(Generic[Observed]):
             del self._groups[group]
 
 
+class JobStore(Store[ObservedJob]):
+    """Jobs, and of those that were deleted their last state, until the pass that works it in says so.
+
+    A Job may be gone before any pass has looked at its end; without its last state nobody would know that it was.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(lambda item: item.councilor_uid)
+        self._gone: dict[str, dict[str, ObservedJob]] = {}
+
+    def drop(self, item: ObservedJob) -> None:
+        # What was not known was dropped before, and may have been worked in and forgotten since.
+        known = self.get(item.uid)
+        super().drop(item)
+        if known is not None and self.get(item.uid) is None and not item.reports:
+            self._gone.setdefault(item.councilor_uid, {})[item.uid] = item
+
+    def deleted(self, group: str) -> list[ObservedJob]:
+        """Return the deleted Jobs of one Councilor that are remembered."""
+        return list(self._gone.get(group, {}).values())
+
+    def forget(self, group: str, uids: Iterable[str]) -> None:
+        """Forget deleted Jobs of one Councilor."""
+        remembered = self._gone.get(group, {})
+        for uid in uids:
+            remembered.pop(uid, None)
+        if not remembered:
+            self._gone.pop(group, None)
+
+
 def _version(item: Versioned) -> int:
     return int(item.resource_version)
 
@@ -105,7 +135,7 @@ class Cache:
     def __init__(self) -> None:
         self.councilors: Store[ObservedCouncilor] = Store(_cron_job_of)
         self.cron_jobs: Store[ObservedCronJob] = Store(lambda item: item.full_name)
-        self.jobs: Store[ObservedJob] = Store(lambda item: item.councilor_uid)
+        self.jobs = JobStore()
 
     def cron_job_for(self, councilor: ObservedCouncilor) -> ObservedCronJob | None:
         """Return the CronJob that has the name of a Councilor's, whoever it belongs to."""

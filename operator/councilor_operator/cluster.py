@@ -14,6 +14,7 @@ from uuid import uuid4
 from councilor_operator.builders import Manifest
 from councilor_operator.connection import APPLY, MERGE_PATCH, Connection
 from councilor_operator.constants import (
+    ANNOTATION_FAST_FORWARD,
     API_VERSION,
     FIELD_MANAGER,
     GROUP,
@@ -47,6 +48,10 @@ EVENT_NOTE_LIMIT: Final = 1024
 
 class Cluster(Protocol):
     """What a reconcile pass may do. Every method may raise the errors of `errors.py`."""
+
+    async def find_cron_job(self, namespace: str, name: str) -> ObservedCronJob | None:
+        """Read a CronJob as it is now, whatever the watch has told so far."""
+        ...
 
     async def apply_cron_job(self, manifest: Manifest, *, uid: str | None) -> ObservedCronJob:
         """Make a CronJob equal to the manifest; `uid` is that of the CronJob to change, None to create one.
@@ -83,6 +88,14 @@ class Cluster(Protocol):
         """Read the Pods of a Job."""
         ...
 
+    async def refusal_of(self, job: ObservedJob) -> str | None:
+        """Read what the API server said when it last refused a Pod of a Job; None if it is not known to have."""
+        ...
+
+    async def jobs_of(self, councilor: ObservedCouncilor) -> list[ObservedJob]:
+        """Read the Jobs of a Councilor as they are now, whatever the watch has told so far."""
+        ...
+
 
 class KubernetesCluster:
     """The cluster behind a connection, and the sender of events; `instance` names this process in them."""
@@ -90,6 +103,13 @@ class KubernetesCluster:
     def __init__(self, connection: Connection, *, instance: str) -> None:
         self._connection = connection
         self._instance = instance
+
+    async def find_cron_job(self, namespace: str, name: str) -> ObservedCronJob | None:
+        try:
+            body = await self._connection.request("GET", _path("batch/v1", namespace, "cronjobs", name))
+        except NotFoundError:
+            return None
+        return ObservedCronJob.from_object(body)
 
     async def apply_cron_job(self, manifest: Manifest, *, uid: str | None) -> ObservedCronJob:
         body = await self._apply(manifest, uid, {})
@@ -133,7 +153,12 @@ class KubernetesCluster:
             "PATCH",
             _path("batch/v1", cron_job.namespace, "cronjobs", cron_job.name, "status"),
             parameters={"fieldManager": FIELD_MANAGER},
-            body={"metadata": {"uid": cron_job.uid}, "status": {"lastScheduleTime": _seconds(now)}},
+            # The note goes with what it explains: without it, nobody could tell a time that was written off from one
+            # whose Job is gone.
+            body={
+                "metadata": {"uid": cron_job.uid, "annotations": {ANNOTATION_FAST_FORWARD: _seconds(now)}},
+                "status": {"lastScheduleTime": _seconds(now)},
+            },
             content_type=MERGE_PATCH,
         )
         return ObservedCronJob.from_object(body)
@@ -174,6 +199,23 @@ class KubernetesCluster:
             parameters={"labelSelector": f"{LABEL_CONTROLLER_UID}={job.uid}"},
         )
         return [ObservedPod.from_object(item) for item in body["items"]]
+
+    async def refusal_of(self, job: ObservedJob) -> str | None:
+        body = await self._connection.request(
+            "GET",
+            _path("events.k8s.io/v1", job.namespace, "events"),
+            # The Job controller's words for it (Kubernetes 1.36, controller_utils.go); fields that can be selected:
+            # events.k8s.io/v1, AddFieldLabelConversionsForEvent.
+            parameters={"fieldSelector": f"regarding.uid={job.uid},reason=FailedCreate", "limit": str(PAGE_SIZE)},
+        )
+        notes = [(item["metadata"]["resourceVersion"], item.get("note", "")) for item in body["items"]]
+        newest = max(notes, key=lambda entry: int(entry[0]), default=("", ""))[1]
+        return newest.removeprefix("Error creating: ") or None
+
+    async def jobs_of(self, councilor: ObservedCouncilor) -> list[ObservedJob]:
+        path, selector = _path("batch/v1", councilor.namespace, "jobs"), f"{LABEL_COUNCILOR_UID}={councilor.uid}"
+        body = await self._connection.request("GET", path, parameters={"labelSelector": selector})
+        return [ObservedJob.from_object(item) for item in body["items"]]
 
     async def send_event(self, councilor: ObservedCouncilor, event: Event, now: datetime) -> None:
         await self._connection.request(

@@ -47,6 +47,17 @@ class Metrics:
         self.missed = Counter(
             "councilor_missed_runs", "Scheduled times that passed without a run.", registry=self.registry
         )
+        self.unknown = Counter(
+            "councilor_unknown_runs",
+            "Runs whose result was not seen: their Jobs were gone before they were read.",
+            registry=self.registry,
+        )
+        self.reports = Counter(
+            "councilor_report_jobs",
+            "Report Jobs by what became of them: made, refused, succeeded, failed.",
+            ["result"],
+            registry=self.registry,
+        )
         self.run_seconds = Histogram(
             "councilor_run_duration_seconds",
             "Duration of ended runs, as the runner measured it.",

@@ -8,6 +8,8 @@ CRON_JOB_LIMIT: Final = 52
 LABEL_LIMIT: Final = 63
 """Characters of a label value."""
 _HASH_LENGTH: Final = 8
+_RUN_HASH_LENGTH: Final = 9
+"""With "-r" and a CronJob's 52 characters a report Job's name has 63, the most that its Pod's labels hold."""
 
 
 def bounded(name: str, limit: int) -> str:
@@ -24,6 +26,14 @@ def bounded(name: str, limit: int) -> str:
 def cron_job_name(councilor: str) -> str:
     """Return the name of the Councilor's CronJob."""
     return bounded(councilor, CRON_JOB_LIMIT)
+
+
+def report_job_name(councilor: str, run_job_uid: str) -> str:
+    """Return the name of the Job that records and tells a run; one for each Job that was a run.
+
+    No run has such a name: after the dash those have digits, or hexadecimal digits when started by annotation.
+    """
+    return f"{cron_job_name(councilor)}-r{hashlib.sha256(run_job_uid.encode()).hexdigest()[:_RUN_HASH_LENGTH]}"
 
 
 def label_value(name: str) -> str:

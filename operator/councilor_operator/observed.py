@@ -9,7 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, Literal, Self, TypeVar
 
-from councilor_operator.constants import ANNOTATION_SCHEDULED_AT, LABEL_COUNCILOR_UID
+from councilor_operator.constants import (
+    ANNOTATION_FAST_FORWARD,
+    ANNOTATION_SCHEDULED_AT,
+    LABEL_COUNCILOR_UID,
+    LABEL_PURPOSE,
+    PURPOSE_REPORT,
+)
 
 RawObject = Mapping[str, Any]
 
@@ -134,6 +140,12 @@ class ObservedCronJob:
         return self.last_schedule_time or self.created_at
 
     @property
+    def counts_from(self) -> datetime:
+        """Before when no time was ever due: its creation, or up to where the operator wrote off what had passed."""
+        written_off = parse_time(self.annotations.get(ANNOTATION_FAST_FORWARD))
+        return max(self.created_at, written_off or self.created_at)
+
+    @property
     def owner_uid(self) -> str | None:
         """UID of the controlling owner."""
         return next((owner["uid"] for owner in self.owners if owner.get("controller")), None)
@@ -150,7 +162,7 @@ class JobEnd:
 
 @dataclass(frozen=True, slots=True)
 class ObservedJob:
-    """A Job made from a Councilor's CronJob, by its schedule or by hand."""
+    """A Job of a Councilor: a run, started by schedule or by hand, or the report about one."""
 
     namespace: str
     name: str
@@ -162,6 +174,10 @@ class ObservedJob:
     scheduled_at: datetime | None
     """The nominal time; None for a Job made by hand."""
     ready: int
+    had_pods: bool
+    """Whether a Pod of it was ever made, as far as the Job controller has noted it."""
+    reports: bool
+    """Whether it is no run, but records and tells one."""
     end: JobEnd | None
 
     @property
@@ -183,6 +199,8 @@ class ObservedJob:
             started_at=parse_time(status.get("startTime")),
             scheduled_at=parse_time(metadata.get("annotations", {}).get(ANNOTATION_SCHEDULED_AT)),
             ready=status.get("ready", 0),
+            had_pods=any(status.get(count) for count in ("active", "terminating", "failed", "succeeded")),
+            reports=metadata.get("labels", {}).get(LABEL_PURPOSE) == PURPOSE_REPORT,
             end=_job_end(status.get("conditions", ())),
         )
 
@@ -206,6 +224,8 @@ class ObservedPod:
     created_at: datetime
     reason: str
     """status.reason, for example Evicted."""
+    disruption: str
+    """Why the cluster took the Pod away (condition DisruptionTarget), for example DeletionByPodGC."""
     exit_code: int | None
     terminated_reason: str
     """For example OOMKilled."""
@@ -223,15 +243,19 @@ class ObservedPod:
         status = body.get("status", {})
         containers: list[RawObject] = status.get("containerStatuses") or [{}]
         state = containers[0].get("state", {})
-        terminated, waiting = state.get("terminated", {}), state.get("waiting", {})
+        # A container that is started again in its Pod waits, and what it came to stands in its last state.
+        terminated = state.get("terminated") or containers[0].get("lastState", {}).get("terminated", {})
+        waiting = state.get("waiting", {})
         conditions = {
             condition["type"]: condition for condition in status.get("conditions", ()) if isinstance(condition, Mapping)
         }
         scheduled = conditions.get("PodScheduled", {})
+        disrupted = conditions.get("DisruptionTarget", {})
         return cls(
             name=body["metadata"]["name"],
             created_at=_required_time(body["metadata"]["creationTimestamp"]),
             reason=status.get("reason", ""),
+            disruption=disrupted.get("reason", "") if disrupted.get("status") == "True" else "",
             exit_code=terminated.get("exitCode"),
             terminated_reason=terminated.get("reason", ""),
             termination_message=terminated.get("message", ""),

@@ -4,9 +4,9 @@ A pass is: gather (`cache`, Pods of ended Jobs) → `decide` → apply (`cluster
 everything that follows from the observation alone; the report needs the CronJob as it stands after the apply.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal, TypeGuard
 
 from pydantic import ValidationError
@@ -18,20 +18,22 @@ from councilor_operator.builders import (
     Manifest,
     build_contract,
     build_cron_job,
+    build_report_job,
     contract_document,
 )
 from councilor_operator.config import OperatorConfig
 from councilor_operator.constants import ANNOTATION_RUN_NOW, ConditionReason
 from councilor_operator.names import cron_job_name
-from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, ObservedPod
-from councilor_operator.runs.ledger import add_missed, fold
+from councilor_operator.observation import Observation
+from councilor_operator.observed import ObservedCouncilor, ObservedCronJob
+from councilor_operator.runs.accounts import Accounts, NeededReport, account
+from councilor_operator.runs.causes import Cause
+from councilor_operator.runs.ledger import add_missed
 from councilor_operator.runs.manual import RefuseRun, StartRun, asked_for
 from councilor_operator.runs.missed import missed_times
-from councilor_operator.runs.outcome import finished_run
+from councilor_operator.runs.reporting import ReportEnd
+from councilor_operator.runs.unseen import UnseenRun
 from councilor_operator.schedule import CompiledSchedule, ScheduleError, compile_schedule
-
-START_TOLERANCE = timedelta(seconds=20)
-"""How long a Pod may take to start before anybody asks why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +65,13 @@ Action = Apply | Suspend | None
 
 
 @dataclass(frozen=True, slots=True)
-class Observation:
-    """Everything about one Councilor that a pass looks at."""
+class Report:
+    """A report Job to make for a run; without a manifest there is none, for the reason in `message`."""
 
-    councilor: ObservedCouncilor
-    cron_job: ObservedCronJob | None
-    jobs: Sequence[ObservedJob]
-    pods: Mapping[str, Sequence[ObservedPod]]
-    """Job UID to its Pods, for the Jobs of `jobs_to_examine`."""
+    job_name: str
+    run: Run
+    manifest: Manifest | None
+    message: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +87,12 @@ class Decision:
     """Whether too many runs in a row failed."""
     ledger: CouncilorStatus
     """The observed status with every newly ended run counted."""
-    finished: tuple[Run, ...]
-    """The newly counted runs."""
+    accounts: Accounts
+    """What that is made of."""
     missed: tuple[datetime, ...]
     """Scheduled times newly counted as missed."""
+    reports: tuple[Report, ...]
+    """Report Jobs of newly counted runs."""
     owns_cron_job: bool
     """False when a foreign CronJob has the name."""
     manifest: Manifest | None
@@ -102,53 +105,62 @@ class Decision:
         """Whether the CronJob is to be suspended."""
         return not self.enabled or self.breaker_open
 
+    @property
+    def finished(self) -> tuple[Run, ...]:
+        """The newly counted runs."""
+        return self.accounts.finished
 
-def jobs_to_examine(councilor: ObservedCouncilor, jobs: Sequence[ObservedJob], now: datetime) -> list[ObservedJob]:
-    """Return the Jobs whose Pods have to be read: ended and not counted yet, or started a while ago and not running."""
-    counted = frozenset(councilor.status.get("countedJobs", ()))
-    return [
-        job
-        for job in jobs
-        if (job.end is not None and job.uid not in counted) or (job.end is None and overdue(job, now))
-    ]
+    @property
+    def unseen(self) -> tuple[UnseenRun, ...]:
+        """The runs newly counted as unknown."""
+        return self.accounts.unseen
 
+    @property
+    def reported(self) -> tuple[ReportEnd, ...]:
+        """The report Jobs whose end is newly worked in."""
+        return self.accounts.reported
 
-def overdue(job: ObservedJob, now: datetime) -> bool:
-    """Tell whether a Job has no running Pod although it had the time to start one."""
-    return not job.ready and now - job.began >= START_TOLERANCE
+    @property
+    def obstacles(self) -> Mapping[str, Cause]:
+        """Job UID to what keeps its Pod from starting."""
+        return self.accounts.obstacles
+
+    @property
+    def claims_absence(self) -> bool:
+        """Whether it rests on something not being there, which a watch that lags behind would show just the same."""
+        return bool(self.missed or self.unseen or self.accounts.lost_report)
 
 
 def decide(observation: Observation, config: OperatorConfig, now: datetime) -> Decision:
     """Return what to do and what to say, as far as the observation tells."""
-    councilor = observation.councilor
-    finished = finished_runs(observation)
-    ledger = fold(
-        _reset_after_change(CouncilorStatus.model_validate(councilor.status), councilor),
-        finished,
-        existing=[job.uid for job in observation.jobs],
-    )
-    foreign = _foreign(observation.cron_job, councilor)
+    councilor, cron_job = observation.councilor, observation.cron_job
+    foreign = _foreign(cron_job, councilor)
+    accounts = account(observation, None if foreign else cron_job, now)
+    ledger = accounts.ledger
+    reports = tuple(_report(needed, councilor, config) for needed in accounts.reports)
     compiled = _compile(observation, ledger, config)
     if isinstance(compiled, Refusal):
         return Decision(
             # A CronJob that ran before keeps its history and stops: it would go on with what nobody wants any more.
-            action=Suspend() if runs_on(observation.cron_job) and not foreign else None,
+            action=Suspend() if runs_on(cron_job) and not foreign else None,
             refusal=compiled,
             schedule=None,
             enabled=True,
             breaker_open=False,
             ledger=ledger,
-            finished=tuple(finished.values()),
+            accounts=accounts,
             missed=(),
+            reports=reports,
             owns_cron_job=not foreign,
             manifest=None,
             run_now=_asked_for(observation, ledger, "Allow"),
         )
-    action = _apply(compiled, observation.cron_job, ledger.applied_cron_job)
+    action = _apply(compiled, cron_job, ledger.applied_cron_job)
     missed: tuple[datetime, ...] = ()
     # Under a spec that is about to change, or while suspended, no time counts.
-    if action is None and runs_on(observation.cron_job):
-        missed = missed_times(compiled.schedule, observation.cron_job, observation.jobs, ledger.last_missed_time, now)
+    if action is None and runs_on(cron_job) and not accounts.unfinished:
+        made = [*observation.jobs, *observation.deleted]
+        missed = missed_times(compiled.schedule, cron_job, made, ledger.accounted_until, now)
     return Decision(
         action=action,
         refusal=None,
@@ -156,12 +168,23 @@ def decide(observation: Observation, config: OperatorConfig, now: datetime) -> D
         enabled=compiled.enabled,
         breaker_open=compiled.breaker_open,
         ledger=add_missed(ledger, missed),
-        finished=tuple(finished.values()),
+        accounts=accounts,
         missed=missed,
+        reports=reports,
         owns_cron_job=True,
         manifest=compiled.manifest,
         run_now=_asked_for(observation, ledger, compiled.manifest["spec"]["concurrencyPolicy"]),
     )
+
+
+def _report(needed: NeededReport, councilor: ObservedCouncilor, config: OperatorConfig) -> Report:
+    try:
+        spec = CouncilorSpec.model_validate(councilor.spec)
+    except ValidationError as error:
+        message = f"the spec does not say whom to tell: {describe_errors(error)}"
+        return Report(needed.job_name, needed.run, None, message)
+    manifest = build_report_job(councilor, spec, config, job=needed.job, report=needed.report)
+    return Report(needed.job_name, needed.run, manifest)
 
 
 def _asked_for(
@@ -169,16 +192,6 @@ def _asked_for(
 ) -> StartRun | RefuseRun | None:
     token = observation.councilor.annotations.get(ANNOTATION_RUN_NOW)
     return asked_for(observation.councilor, token, ledger.last_run_now, policy, observation.jobs)
-
-
-def finished_runs(observation: Observation) -> dict[str, Run]:
-    """Return the outcome of each ended Job that is not counted yet, by the Job's UID."""
-    agent_id = str(observation.councilor.spec.get("agentId", ""))
-    return {
-        job.uid: finished_run(observation.councilor, agent_id, job, observation.pods[job.uid])
-        for job in observation.jobs
-        if job.end is not None and job.uid in observation.pods
-    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,13 +261,6 @@ def _foreign(cron_job: ObservedCronJob | None, councilor: ObservedCouncilor) -> 
 def runs_on(cron_job: ObservedCronJob | None) -> TypeGuard[ObservedCronJob]:
     """Tell whether a CronJob exists and starts runs."""
     return cron_job is not None and not cron_job.suspended
-
-
-def _reset_after_change(status: CouncilorStatus, councilor: ObservedCouncilor) -> CouncilorStatus:
-    """Close the circuit breaker when the spec changed: whoever changed it wants to see runs."""
-    if status.stats is None or status.observed_generation == councilor.generation:
-        return status
-    return status.model_copy(update={"stats": status.stats.model_copy(update={"consecutive_failures": 0})})
 
 
 def _breaker_open(spec: CouncilorSpec, ledger: CouncilorStatus) -> bool:

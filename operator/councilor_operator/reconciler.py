@@ -7,6 +7,7 @@ path, and a pass right after another writes nothing. This is the one place where
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from time import monotonic
 
@@ -19,6 +20,7 @@ from councilor_operator.config import OperatorConfig
 from councilor_operator.constants import ConditionReason
 from councilor_operator.errors import ApiError, ConflictError, NotFoundError, RejectedError, TransientError
 from councilor_operator.metrics import Metrics
+from councilor_operator.observation import Observation, jobs_to_examine, jobs_without_pod
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob
 from councilor_operator.recorder import EventRecorder
 from councilor_operator.runs.manual import RefuseRun, StartRun
@@ -94,13 +96,20 @@ class Reconciler:
         if councilor is None or councilor.deleting:
             # Owner references take CronJob, Jobs and Pods along: nothing to do, no finalizer needed.
             self._queue.forget(uid)
+            self._cache.jobs.forget(uid, [job.uid for job in self._cache.jobs.deleted(uid)])
             return False, None
+        self._cache.jobs.forget(uid, councilor.status.get("countedJobs", ()))
         now = self._clock()
         observation = await self._gather(councilor, now)
         decision = plan.decide(observation, self._config, now)
+        if decision.claims_absence:
+            # What a watch has not told yet looks just like what is gone, and what is said now is never taken back.
+            observation = await self._gather(councilor, now, fresh=True)
+            decision = plan.decide(observation, self._config, now)
         cron_job, refusal = await self._apply(observation, decision, now)
         run_now = await self._run_now(decision, cron_job, refusal, now)
-        report = status.report(observation, decision, cron_job, refusal, run_now, now)
+        without_report = await self._make_reports(decision)
+        report = status.report(observation, decision, cron_job, refusal, run_now, now, without_report=without_report)
         patch = status.merge_patch(councilor.status, status.document(report.status))
         if patch:
             # Counters, history and the list of counted Jobs go in this one request. A crash before it leaves the Jobs
@@ -111,17 +120,33 @@ class Reconciler:
             for run in decision.finished:
                 self._metrics.count_run(run)
             self._metrics.missed.inc(len(decision.missed))
+            self._metrics.unknown.inc(len(decision.unseen))
+            for end in decision.reported:
+                self._metrics.reports.labels("succeeded" if end.succeeded else "failed").inc()
+            self._metrics.reports.labels("refused").inc(len(without_report))
             self._recorder.record(written, report.events, now)
         return bool(patch) or decision.action is not None, report.look_again
 
-    async def _gather(self, councilor: ObservedCouncilor, now: datetime) -> plan.Observation:
+    async def _gather(self, councilor: ObservedCouncilor, now: datetime, *, fresh: bool = False) -> Observation:
+        """Collect what a pass looks at; `fresh` asks the API server for what the watches tell otherwise."""
         cron_job = self._cache.cron_job_for(councilor)
-        jobs = self._cache.jobs.of(councilor.uid)
-        pods = {job.uid: await self._cluster.pods_of(job) for job in plan.jobs_to_examine(councilor, jobs, now)}
-        return plan.Observation(councilor=councilor, cron_job=cron_job, jobs=jobs, pods=pods)
+        if fresh and cron_job is not None:
+            cron_job = await self._cluster.find_cron_job(cron_job.namespace, cron_job.name)
+        known = self._cache.jobs.of(councilor.uid)
+        observation = Observation.of(
+            councilor,
+            cron_job,
+            await self._cluster.jobs_of(councilor) if fresh else known,
+            deleted=self._cache.jobs.deleted(councilor.uid),
+            lingering=[job.uid for job in known],
+        )
+        pods = {job.uid: await self._cluster.pods_of(job) for job in jobs_to_examine(observation, now)}
+        observation = replace(observation, pods=pods)
+        refusals = {job.uid: await self._cluster.refusal_of(job) for job in jobs_without_pod(observation)}
+        return replace(observation, refusals={uid: words for uid, words in refusals.items() if words is not None})
 
     async def _apply(
-        self, observation: plan.Observation, decision: plan.Decision, now: datetime
+        self, observation: Observation, decision: plan.Decision, now: datetime
     ) -> tuple[ObservedCronJob | None, plan.Refusal | None]:
         """Carry out the decision; returns the CronJob afterwards and why it is not as specified, if so."""
         cron_job, refusal = observation.cron_job, decision.refusal
@@ -170,6 +195,26 @@ class Reconciler:
                     message = f"the API server refuses the Job: {error.message[:800]}"
                     return RefuseRun(token, "JobRefused", message).done(now)
                 return start.done(now)
+
+    async def _make_reports(self, decision: plan.Decision) -> dict[str, str]:
+        """Make the report Jobs; returns why there is none, by the name it would have had.
+
+        The runs they are about are counted with the next status write. A crash before it repeats this, and meets the
+        Jobs that were made; after it those runs are not looked at again.
+        """
+        refused: dict[str, str] = {}
+        for report in decision.reports:
+            if report.manifest is None:
+                refused[report.job_name] = report.message
+                continue
+            try:
+                await self._cluster.create_job(report.manifest)
+            except RejectedError as error:
+                refused[report.job_name] = f"the API server refuses the Job: {error.message[:600]}"
+            else:
+                self._metrics.writes.labels("job", "create").inc()
+                self._metrics.reports.labels("made").inc()
+        return refused
 
     async def _make_equal(
         self, manifest: Manifest, cron_job: ObservedCronJob | None, fast_forward_to: datetime | None

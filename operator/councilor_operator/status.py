@@ -1,17 +1,22 @@
 """The status of a Councilor: conditions, phase, next runs, and the smallest patch that makes it so. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from councilor_operator.api.status import AppliedCronJob, Condition, CouncilorStatus, Run, RunNow
 from councilor_operator.constants import ConditionReason, ConditionType
+from councilor_operator.observation import START_TOLERANCE, Observation, overdue
 from councilor_operator.observed import ObservedCronJob, ObservedJob
-from councilor_operator.plan import START_TOLERANCE, Decision, Observation, Refusal, overdue
+from councilor_operator.plan import Decision, Refusal
+from councilor_operator.runs.causes import Cause
 from councilor_operator.runs.missed import TOLERANCE, next_check
-from councilor_operator.runs.outcome import STUCK_REASONS, active_run, stuck_message
+from councilor_operator.runs.outcome import active_run
+from councilor_operator.runs.reporting import ReportEnd
+from councilor_operator.runs.unseen import UnseenRun, counts_from
 from councilor_operator.schedule import next_times
 from councilor_runner.contract import ExitCode
 
@@ -20,6 +25,8 @@ LATE = timedelta(seconds=5)
 """How long after a scheduled time to look again when nothing was heard."""
 UNWATCHED = timedelta(seconds=15)
 """How often to look at Pods that do not start: no watch tells of them."""
+
+_WHERE_ELSE = "councilor_executions in MongoDB has what it came to, if the runner's Secret names a MongoDB"
 
 Phase = Literal["Scheduled", "Running", "Paused", "Suspended", "Invalid"]
 
@@ -51,30 +58,48 @@ def report(
     refusal: Refusal | None,
     run_now: RunNow | None,
     now: datetime,
+    *,
+    without_report: Mapping[str, str] = MappingProxyType({}),
 ) -> Report:
     """Return status, events and the time of the next look.
 
     `cron_job` is the CronJob after the apply; `refusal` is the decision's own or what the apply met; `run_now` is what
-    became of a new token.
+    became of a new token; `without_report` says, by the name it would have had, why a report Job could not be made.
     """
     councilor = observation.councilor
     agent_id = str(councilor.spec.get("agentId", ""))
-    active = [job for job in observation.jobs if job.end is None]
+    active = sorted((job for job in observation.jobs if job.end is None), key=lambda job: (job.created_at, job.name))
     upcoming: list[datetime] = []
     due: list[datetime] = []
     if refusal is None and decision.schedule is not None and cron_job is not None and not decision.suspended:
         upcoming = next_times(decision.schedule, after=now, count=NEXT_RUNS, anchor=cron_job.anchor)
         due = [time + LATE for time in upcoming[:1]]
-        if (check := next_check(decision.schedule, cron_job, decision.ledger.last_missed_time)) is not None:
+        if (check := next_check(decision.schedule, cron_job, decision.ledger.accounted_until)) is not None:
             # A time that is due already waits for a run to end; its Job will tell.
             due.append(check if check > now else now + TOLERANCE)
 
-    stuck = _stuck(observation, active)
+    if decision.accounts.unfinished:
+        due.append(now)
+    if decision.accounts.unsettled is not None:
+        due.append(decision.accounts.unsettled)
+
+    accounted_until, last_run = decision.ledger.accounted_until, decision.ledger.last_run
+    if cron_job is not None:
+        # A schedule that was changed, and what was written off for it, starts a new account.
+        since = counts_from(decision.ledger, cron_job)
+        accounted_until = max(since, accounted_until or since)
+    if last_run is not None and last_run.report_job in without_report:
+        last_run = last_run.model_copy(update={"report_job": None})
     zone = decision.schedule.time_zone if decision.schedule else None
     conditions = (
         _ready(decision, cron_job, refusal),
         _scheduled(decision, refusal),
-        _healthy(decision.ledger, stuck, _missed(decision.ledger, active, cron_job)),
+        _healthy(
+            decision.ledger,
+            last_run,
+            _stuck(active, decision.obstacles),
+            _missed(decision.ledger, active, cron_job),
+        ),
     )
     status = decision.ledger.model_copy(
         update={
@@ -90,17 +115,16 @@ def report(
             "schedule": decision.schedule.cron_expression if decision.schedule else None,
             "time_zone": zone,
             "next_run_times": tuple(_local(time, zone) for time in upcoming) if upcoming and zone else None,
-            "active": tuple(
-                active_run(councilor, agent_id, job)
-                for job in sorted(active, key=lambda job: (job.created_at, job.name))
-            )
+            "active": tuple(active_run(councilor, agent_id, job, decision.obstacles.get(job.uid)) for job in active)
             or None,
+            "last_run": last_run,
+            "accounted_until": accounted_until,
             "last_run_now": run_now or decision.ledger.last_run_now,
         }
     )
     return Report(
         status=status,
-        events=(*_events(decision, status), *_run_now_events(run_now)),
+        events=(*_events(decision, status), *_run_now_events(run_now), *_report_events(decision, without_report)),
         look_again=_look_again(active, due, now),
     )
 
@@ -162,15 +186,22 @@ def _scheduled(decision: Decision, refusal: Refusal | None) -> _Claim:
     return _Claim(ConditionType.SCHEDULED, "True", ConditionReason.ACTIVE, "runs are started at status.nextRunTimes")
 
 
-def _healthy(ledger: CouncilorStatus, stuck: str | None, missed: str | None) -> _Claim:
+def _healthy(ledger: CouncilorStatus, last: Run | None, stuck: str | None, missed: str | None) -> _Claim:
     if stuck is not None:
         return _Claim(ConditionType.HEALTHY, "False", ConditionReason.RUNNER_CANNOT_START, stuck)
     if missed is not None:
         return _Claim(ConditionType.HEALTHY, "False", ConditionReason.RUN_MISSED, missed)
-    last = ledger.last_run
+    if not _ended_after(last, ledger.last_unknown_time):
+        message = (
+            f"the result of the run of {_time(ledger.last_unknown_time)} was not seen: its Job was gone before it was "
+            f"read; {_WHERE_ELSE}"
+        )
+        return _Claim(ConditionType.HEALTHY, "Unknown", ConditionReason.RESULT_UNKNOWN, message)
     if last is None:
         return _Claim(ConditionType.HEALTHY, "Unknown", ConditionReason.NO_RUN_YET, "no run has ended yet")
-    if last.exit_code == ExitCode.NOT_RECORDED:
+    if last.report_result in {"failed", "unknown"} and not last.recorded:
+        return _Claim(ConditionType.HEALTHY, "False", ConditionReason.RECORD_FAILED, _not_reported(last))
+    if last.exit_code == ExitCode.NOT_RECORDED and last.report_result != "succeeded":
         message = _not_recorded(last)
         return _Claim(ConditionType.HEALTHY, "False", ConditionReason.RECORD_FAILED, message)
     match last.result:
@@ -187,8 +218,8 @@ def _healthy(ledger: CouncilorStatus, stuck: str | None, missed: str | None) -> 
 
 def _missed(ledger: CouncilorStatus, active: list[ObservedJob], cron_job: ObservedCronJob | None) -> str | None:
     """Say what is known about missed times, None when a run has ended since."""
-    last, missed = ledger.last_run, ledger.last_missed_time
-    if missed is None or (last is not None and last.completed_at is not None and last.completed_at > missed):
+    missed, unknown = ledger.last_missed_time, ledger.last_unknown_time
+    if missed is None or _ended_after(ledger.last_run, missed) or (unknown is not None and unknown > missed):
         return None
     total = ledger.stats.missed if ledger.stats else 0
     found = f"no run was started at {missed:%Y-%m-%dT%H:%M:%SZ}, {total} times missed in all"
@@ -203,21 +234,32 @@ def _missed(ledger: CouncilorStatus, active: list[ObservedJob], cron_job: Observ
 
 def _not_recorded(run: Run) -> str:
     missing = "it was not counted there" if run.recorded else "MongoDB has no record of it"
-    return f"run {run.execution_id} ended, {run.result}, but {missing}: {run.message or run.reason}"
+    later = f"; Job {run.report_job} will make up for it once it can" if run.report_job else ""
+    return f"run {run.execution_id} ended, {run.result}, but {missing}: {run.message or run.reason}{later}"
 
 
-def _stuck(observation: Observation, active: list[ObservedJob]) -> str | None:
+def _not_reported(run: Run) -> str:
+    found = "is gone, and whether it recorded the run is unknown" if run.report_result == "unknown" else "failed too"
+    return (
+        f"run {run.execution_id} ended, {run.result} ({run.reason}), without a record, and its report Job "
+        f"{run.report_job} {found}: check the MongoDB of the runner's Secret and the log of the Job"
+    )
+
+
+def _ended_after(run: Run | None, time: datetime | None) -> bool:
+    if time is None:
+        return True
+    return run is not None and run.completed_at is not None and run.completed_at > time
+
+
+def _time(time: datetime | None) -> str:
+    return f"{time:%Y-%m-%dT%H:%M:%SZ}" if time else ""
+
+
+def _stuck(active: list[ObservedJob], obstacles: Mapping[str, Cause]) -> str | None:
     for job in active:
-        for pod in observation.pods.get(job.uid, ()):
-            if pod.waiting_reason in STUCK_REASONS:
-                return f"Job {job.name}: {pod.waiting_reason}, {stuck_message(pod)}"
-            if pod.unschedulable:
-                return f"Job {job.name}: {stuck_message(pod)}"
-        if job.uid in observation.pods and not observation.pods[job.uid]:
-            return (
-                f"Job {job.name} has no Pod: see its events; a quota or the Pod Security level of the namespace may "
-                "refuse it"
-            )
+        if (cause := obstacles.get(job.uid)) is not None:
+            return f"Job {job.name}: {cause.reason}, {cause.message}"
     return None
 
 
@@ -271,6 +313,42 @@ def _run_now_events(run_now: RunNow | None) -> list[Event]:
     return [Event("Normal", "RunNowStarted", "RunNow", f"run now: made Job {run_now.job_name}")]
 
 
+def _report_events(decision: Decision, without_report: Mapping[str, str]) -> list[Event]:
+    events = [
+        Event(
+            "Warning",
+            "ReportRefused",
+            "Report",
+            f"nobody records run {report.run.execution_id}, which could not do so itself: "
+            f"{without_report[report.job_name]}",
+        )
+        for report in decision.reports
+        if report.job_name in without_report
+    ]
+    return events + [_reported(end) for end in decision.reported]
+
+
+def _reported(end: ReportEnd) -> Event:
+    if end.succeeded:
+        recorded = "recorded its run in MongoDB" if end.told and end.told.recorded else "did what there was to do"
+        return Event("Normal", "RunReported", "Report", f"Job {end.job_name} {recorded}")
+    note = (
+        f"Job {end.job_name} could not record its run, {end.reason or 'Failed'}: check the MongoDB of the runner's "
+        "Secret; what the run came to is in status.recentRuns"
+    )
+    return Event("Warning", "ReportFailed", "Report", note)
+
+
+def _unseen_event(unseen: Sequence[UnseenRun]) -> Event:
+    times = sorted(run.at for run in unseen)
+    when = _time(times[0]) if len(times) == 1 else f"{_time(times[0])} to {_time(times[-1])}"
+    jobs = ", ".join(f"{run.job_name} ({run.outcome or 'not ended'})" for run in unseen if run.job_name)[:300]
+    note = f"runs whose Jobs were gone before their result was read: {len(unseen)}, {when}"
+    return Event(
+        "Warning", ConditionReason.RESULT_UNKNOWN, "Count", f"{note}{f'; Jobs {jobs}' if jobs else ''}; {_WHERE_ELSE}"
+    )
+
+
 def _events(decision: Decision, status: CouncilorStatus) -> list[Event]:
     before = {condition.type: condition for condition in decision.ledger.conditions}
     events = []
@@ -301,6 +379,8 @@ def _events(decision: Decision, status: CouncilorStatus) -> list[Event]:
         last = f"{decision.missed[-1]:%Y-%m-%dT%H:%M:%SZ}"
         note = f"{len(decision.missed)} scheduled runs were not started, the last at {last}"
         events.append(Event("Warning", ConditionReason.RUN_MISSED, "Schedule", note))
+    if decision.unseen:
+        events.append(_unseen_event(decision.unseen))
     for run in decision.finished:
         if run.exit_code == ExitCode.NOT_RECORDED:
             events.append(Event("Warning", ConditionReason.RECORD_FAILED, "Record", _not_recorded(run)))

@@ -17,6 +17,7 @@ from councilor_operator.constants import (
     PLURAL,
     VERSION,
 )
+from councilor_operator.observation import Observation
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob
 from tests.bench.client import Object, Request
 from tests.controlplane.process import ENVIRONMENT
@@ -68,12 +69,8 @@ class Counterpart:
 
     def __init__(self, councilor: Object, cron_job: Object | None) -> None:
         self._councilor = ObservedCouncilor.from_object(councilor)
-        self._observation = plan.Observation(
-            councilor=self._councilor,
-            cron_job=ObservedCronJob.from_object(cron_job) if cron_job else None,
-            jobs=(),
-            pods={},
-        )
+        observed = ObservedCronJob.from_object(cron_job) if cron_job else None
+        self._observation = Observation.of(self._councilor, observed, ())
         self._now = datetime.now(tz=UTC)
         self._decision = plan.decide(self._observation, CONFIG, self._now)
 

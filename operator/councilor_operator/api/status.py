@@ -46,8 +46,16 @@ class ActiveRun(StatusModel):
     """Key of its record in councilor_executions."""
     job_name: str
     """Name of its Job."""
+    job_uid: str | None = None
+    """UID of its Job."""
+    scheduled_at: datetime | None = None
+    """The time it was scheduled for."""
     started_at: datetime | None = None
     """When its Job was started."""
+    reason: str | None = None
+    """One stable word for why its Pod does not start."""
+    message: Text1024 | None = None
+    """For a person: why its Pod does not start and what to do."""
 
 
 class NotifiedChannel(StatusModel):
@@ -98,6 +106,10 @@ class Run(StatusModel):
     """Whether the run stands in MongoDB."""
     notified: tuple[NotifiedChannel, ...] | None = None
     """Which channels were told."""
+    report_job: str | None = None
+    """Name of the Job that records the run and tells of it, where the run could not do so itself."""
+    report_result: Literal["succeeded", "failed", "unknown"] | None = None
+    """What became of that Job; nothing while it goes on, unknown when it was gone before it was read."""
 
 
 class RecentRun(StatusModel):
@@ -152,6 +164,8 @@ class Stats(StatusModel):
     """Not carried out because they started too late."""
     missed: int = 0
     """Scheduled times without a run."""
+    unknown: int = 0
+    """Runs whose result was not seen: their Jobs were gone before they were read."""
     consecutive_failures: int = 0
     """Failed runs since the last one that completed."""
     success_rate: float | None = None
@@ -190,9 +204,13 @@ class CouncilorStatus(StatusModel):
     """When a run was last judged success."""
     last_missed_time: datetime | None = None
     """The last scheduled time that passed without a run."""
+    last_unknown_time: datetime | None = None
+    """When the last run whose result was not seen was due, or began."""
+    accounted_until: datetime | None = None
+    """Up to this time every scheduled run is in the counters or has a Job."""
     recent_runs: Annotated[tuple[RecentRun, ...], Field(max_length=10)] | None = None
     """The last ten runs, newest first."""
     stats: Stats | None = None
     """Counters."""
     counted_jobs: tuple[str, ...] | None = None
-    """UIDs of the existing Jobs that are in the counters already."""
+    """UIDs of the existing Jobs whose end was worked in already."""

@@ -12,9 +12,9 @@ from pydantic import ValidationError
 from councilor_operator.api.status import ActiveRun, NotifiedChannel, Result, Run
 from councilor_operator.names import cron_job_name
 from councilor_operator.observed import JobEnd, ObservedCouncilor, ObservedJob, ObservedPod
+from councilor_operator.runs.causes import Cause, cause_of_death
 from councilor_runner.contract import (
     ExitCode,
-    Reason,
     RunReport,
     Severity,
     Trigger,
@@ -23,19 +23,6 @@ from councilor_runner.contract import (
     task_id,
 )
 
-# Waiting reasons that do not pass by themselves while nothing changes (kubelet, Kubernetes 1.36).
-STUCK_REASONS = frozenset(
-    {
-        "ImagePullBackOff",
-        "ErrImagePull",
-        "ErrImageNeverPull",
-        "InvalidImageName",
-        "CreateContainerConfigError",
-        "CreateContainerError",
-        "RunContainerError",
-    }
-)
-_NODE_LOST = "NodeLost"
 # Bounds of the status's fields, in characters; a report is bounded as a whole only.
 MESSAGE_LIMIT = 1024
 REASON_LIMIT = 256
@@ -48,25 +35,43 @@ def identity(councilor: ObservedCouncilor, agent_id: str, job: ObservedJob) -> t
     return task, execution_id(agent_id, task, scheduled_at)
 
 
-def active_run(councilor: ObservedCouncilor, agent_id: str, job: ObservedJob) -> ActiveRun:
-    """Return a Job that is going on as the status lists it."""
+def active_run(councilor: ObservedCouncilor, agent_id: str, job: ObservedJob, obstacle: Cause | None) -> ActiveRun:
+    """Return a Job that is going on as the status lists it, with what keeps its Pod from starting."""
     _, execution = identity(councilor, agent_id, job)
-    return ActiveRun(execution_id=execution, job_name=job.name, started_at=job.began)
+    return ActiveRun(
+        execution_id=execution,
+        job_name=job.name,
+        job_uid=job.uid,
+        scheduled_at=job.scheduled_at,
+        started_at=job.began,
+        reason=obstacle.reason if obstacle else None,
+        message=_cut(obstacle.message, MESSAGE_LIMIT) if obstacle else None,
+    )
 
 
-def finished_run(councilor: ObservedCouncilor, agent_id: str, job: ObservedJob, pods: Sequence[ObservedPod]) -> Run:
+def finished_run(
+    councilor: ObservedCouncilor,
+    agent_id: str,
+    job: ObservedJob,
+    pods: Sequence[ObservedPod],
+    *,
+    seen: Cause | None = None,
+    refusal: str | None = None,
+) -> Run:
     """Return the outcome of a Job that has ended; `pods` are the Pods of that Job that still exist.
 
+    `seen` is why no Pod would start when last looked at, `refusal` what the API server said when asked to make one.
     Raises `ValueError` for a Job that has not ended.
     """
     if job.end is None:
         raise ValueError(f"Job {job.name} has not ended")
-    if (report := _last_report(pods)) is not None:
+    if (report := last_report(pods)) is not None:
         return _reported(councilor, agent_id, job, report)
-    return _unreported(councilor, agent_id, job, job.end, pods)
+    last = max(pods, key=lambda pod: pod.created_at, default=None)
+    return _unreported(councilor, agent_id, job, job.end, last, cause_of_death(job, job.end, last, seen, refusal))
 
 
-def _last_report(pods: Sequence[ObservedPod]) -> RunReport | None:
+def last_report(pods: Sequence[ObservedPod]) -> RunReport | None:
     """Return the newest result; where there is none, what the newest Pod gave up for."""
     newest_first = sorted(pods, key=lambda pod: pod.created_at, reverse=True)
     final = [pod for pod in newest_first if pod.exit_code != ExitCode.TEMPORARY]
@@ -100,11 +105,18 @@ def _reported(councilor: ObservedCouncilor, agent_id: str, job: ObservedJob, rep
         message=_cut(report.message, MESSAGE_LIMIT),
         summary=report.summary,
         recorded=report.recorded,
-        notified=tuple(
+        notified=notified_channels(report),
+    )
+
+
+def notified_channels(report: RunReport) -> tuple[NotifiedChannel, ...] | None:
+    """Return whom a report says it told, as the status lists them."""
+    return (
+        tuple(
             NotifiedChannel(channel=entry.channel, delivered=entry.delivered, reason=_cut(entry.reason, REASON_LIMIT))
             for entry in report.notified
         )
-        or None,
+        or None
     )
 
 
@@ -126,11 +138,14 @@ def _result(report: RunReport) -> Result:
 
 
 def _unreported(
-    councilor: ObservedCouncilor, agent_id: str, job: ObservedJob, end: JobEnd, pods: Sequence[ObservedPod]
+    councilor: ObservedCouncilor,
+    agent_id: str,
+    job: ObservedJob,
+    end: JobEnd,
+    last: ObservedPod | None,
+    cause: Cause,
 ) -> Run:
     task, execution = identity(councilor, agent_id, job)
-    last = max(pods, key=lambda pod: pod.created_at, default=None)
-    reason, message = _cause(end, last)
     started = (last.started_at if last else None) or job.began
     completed = (last.finished_at if last else None) or end.at
     return Run(
@@ -146,55 +161,10 @@ def _unreported(
         severity="error",
         result="failed",
         exit_code=last.exit_code if last else None,
-        reason=reason,
-        message=message,
+        reason=cause.reason,
+        message=_cut(cause.message, MESSAGE_LIMIT),
         recorded=False,
     )
-
-
-def _cause(end: JobEnd, pod: ObservedPod | None) -> tuple[str, str]:
-    """Return reason and advice for a run whose runner left no report."""
-    if pod is not None and pod.waiting_reason in STUCK_REASONS:
-        return pod.waiting_reason, stuck_message(pod)
-    if pod is not None and pod.terminated_reason == "OOMKilled":
-        return "OOMKilled", "the runner ran out of memory: raise spec.runner.resources.limits.memory"
-    if pod is not None and pod.reason in {"Evicted", _NODE_LOST}:
-        return pod.reason, "the Pod was removed from its node, and none took its place in the time the Job has"
-    if pod is not None and pod.unschedulable:
-        return "Unschedulable", stuck_message(pod)
-    if end.reason == "DeadlineExceeded":
-        return (
-            "DeadlineExceeded",
-            "the Job ran into activeDeadlineSeconds before the runner could report: see the events of the Job",
-        )
-    if pod is None:
-        return (
-            "PodGone",
-            f"the Job ended as {end.outcome} and none of its Pods is left to tell why: see the events of the Job",
-        )
-    if pod.exit_code is not None:
-        return (
-            Reason.INTERNAL_ERROR,
-            f"the runner ended with exit code {pod.exit_code} and without a report: see its log",
-        )
-    return end.reason or end.outcome, "the runner left no report: see the events of the Job and its Pods"
-
-
-def stuck_message(pod: ObservedPod) -> str:
-    """Say why a Pod does not start and what to look at; for reasons of `STUCK_REASONS` and for Pods that no node
-    takes."""
-    match pod.waiting_reason:
-        case "ImagePullBackOff" | "ErrImagePull" | "ErrImageNeverPull" | "InvalidImageName":
-            return "the image of the runner cannot be had: check the operator's runner image and its pull secrets"
-        case "CreateContainerConfigError":
-            return (
-                "the container cannot be configured: check that the ConfigMap of task.promptFrom and its key exist in "
-                "this namespace"
-            )
-        case "":
-            return "no node takes the Pod: check spec.runner (resources, nodeSelector, tolerations) against the nodes"
-        case _:
-            return "the container cannot be started: see `kubectl describe pod`"
 
 
 def _milliseconds(start: datetime, end: datetime) -> int:

@@ -12,6 +12,7 @@ from itertools import islice, takewhile
 
 from councilor_operator.schedule import zones
 from councilor_operator.schedule.cron import check_cron
+from councilor_operator.schedule.dialect import DialectError, EveryRule, parse
 from councilor_operator.schedule.finding import TYPE_FIELD, Lint, ScheduleError, Suggestion, quote
 from councilor_operator.schedule.interval import check_interval, every_expression
 from councilor_operator.schedule.recurrence import Recurrence
@@ -65,6 +66,19 @@ def _compile(type: str, value: str, time_zone: str, default_zone: str, uid: str)
         return CompiledSchedule(every_expression(interval), zone.key, interval, zone_warnings, None)
     expression, rule, warnings = check_cron(value, uid)
     return CompiledSchedule(expression, zone.key, None, zone_warnings + warnings, Recurrence(rule, zone))
+
+
+def compile_expression(expression: str, time_zone: str) -> CompiledSchedule:
+    """Return what a CronJob with this `spec.schedule` and `spec.timeZone` does; raises ScheduleError for what the
+    operator never writes."""
+    zone, _ = zones.resolve(time_zone, time_zone)
+    try:
+        rule = parse(expression)
+    except DialectError as error:
+        raise ScheduleError(f"{quote(expression)} is no schedule of a CronJob") from error
+    if isinstance(rule, EveryRule):
+        return CompiledSchedule(expression, zone.key, timedelta(seconds=rule.seconds), (), None)
+    return CompiledSchedule(expression, zone.key, None, (), Recurrence(rule, zone))
 
 
 def next_times(

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from councilor_operator.builders import Manifest
-from councilor_operator.constants import LABEL_COUNCILOR_UID
+from councilor_operator.constants import ANNOTATION_FAST_FORWARD, LABEL_COUNCILOR_UID
 from councilor_operator.errors import ApiError, ConflictError, NotFoundError, RejectedError
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, ObservedPod, Page
 from councilor_operator.observer import Observer
@@ -22,7 +22,19 @@ from councilor_operator.status import Event
 from tests import factories
 from tests.factories import Body, FixedClock, merged, rfc3339
 
-Operation = Literal["apply", "suspend", "fast-forward", "status", "pods", "event", "create-job", "delete-job"]
+Operation = Literal[
+    "find",
+    "apply",
+    "suspend",
+    "fast-forward",
+    "status",
+    "pods",
+    "refusal",
+    "jobs",
+    "event",
+    "create-job",
+    "delete-job",
+]
 Key = tuple[str, str]
 
 # x-kubernetes-list-map-keys of the lists that occur in a CronJob; every other list is replaced as a whole.
@@ -38,6 +50,8 @@ class FakeCluster:
         self.cron_jobs: dict[Key, Body] = {}
         self.jobs: dict[str, Body] = {}
         self.pods: dict[str, list[Body]] = {}
+        self.refusals: dict[str, str] = {}
+        """Job UID to what the API server says when the Job controller asks for a Pod."""
         self.events: list[tuple[str, Event]] = []
         self.writes: list[str] = []
         """Every write that was carried out, in order: apply, suspend, fast-forward, status, event."""
@@ -147,6 +161,7 @@ class FakeCluster:
         at = rfc3339(created + timedelta(minutes=1))
         body["status"] = {
             "startTime": body["status"]["startTime"],
+            "succeeded" if kind == "Complete" else "failed": 1,
             "conditions": [{"type": kind, "status": "True", "lastTransitionTime": at, "reason": reason}],
         }
         self._changed("job", body)
@@ -185,6 +200,12 @@ class FakeCluster:
         self._failures.clear()
 
     # --- Cluster ------------------------------------------------------------------------------------------------------
+
+    async def find_cron_job(self, namespace: str, name: str) -> ObservedCronJob | None:
+        self._fail("find")
+        self.reads.append("find")
+        body = self.cron_jobs.get((namespace, name))
+        return None if body is None else ObservedCronJob.from_object(copy.deepcopy(body))
 
     async def check_cron_job(self, manifest: Manifest, *, uid: str) -> None:
         self._fail("apply")
@@ -229,6 +250,7 @@ class FakeCluster:
         self._fail("fast-forward")
         body = self._existing(cron_job)
         body["status"]["lastScheduleTime"] = rfc3339(now)
+        body["metadata"].setdefault("annotations", {})[ANNOTATION_FAST_FORWARD] = rfc3339(now)
         self.writes.append("fast-forward")
         self._changed("cron_job", body)
         self._lose("fast-forward")
@@ -273,6 +295,17 @@ class FakeCluster:
         self._fail("pods")
         self.reads.append("pods")
         return [ObservedPod.from_object(body) for body in self.pods.get(job.uid, [])]
+
+    async def refusal_of(self, job: ObservedJob) -> str | None:
+        self._fail("refusal")
+        self.reads.append("refusal")
+        return self.refusals.get(job.uid)
+
+    async def jobs_of(self, councilor: ObservedCouncilor) -> list[ObservedJob]:
+        self._fail("jobs")
+        self.reads.append("jobs")
+        jobs = [ObservedJob.from_object(copy.deepcopy(body)) for body in self.jobs.values()]
+        return [job for job in jobs if job.councilor_uid == councilor.uid]
 
     async def send_event(self, councilor: ObservedCouncilor, event: Event, now: datetime) -> None:
         self._fail("event")

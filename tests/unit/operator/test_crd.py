@@ -457,6 +457,7 @@ def test_the_status_fields_of_the_design() -> None:
         "failed",
         "skipped",
         "missed",
+        "unknown",
         "consecutiveFailures",
         "successRate",
     }

@@ -164,7 +164,8 @@ def test_the_next_run_heals_it() -> None:
     world.step()
     world.now += timedelta(minutes=42)
     at = NOW + timedelta(minutes=90)
-    world.add_job("run", scheduled_at=at, end="Complete", ended_at=world.now)
+    message = factories.report_message(completedAt=factories.rfc3339(world.now))
+    world.add_job("run", [factories.ended_pod_body(message)], scheduled_at=at, end="Complete", ended_at=world.now)
     world.edit_cron_job({"status": {"lastScheduleTime": factories.rfc3339(at)}})
     step = world.step()
     assert step.reasons["Healthy"][1] != "RunMissed"

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from councilor_operator.api.status import NotifiedChannel, Run
 from councilor_operator.names import cron_job_name as _cron_job_name
 from councilor_operator.observed import ObservedJob, ObservedPod
-from councilor_operator.runs.outcome import STUCK_REASONS, active_run, finished_run, identity, stuck_message
+from councilor_operator.runs.causes import Cause
+from councilor_operator.runs.outcome import active_run, finished_run, identity
 from councilor_runner.contract import execution_id, task_id
 from tests import factories
 from tests.factories import AGENT, NOW, UID, ended_pod, job, pod, report_message
@@ -475,22 +476,15 @@ def test_identity_under_a_long_name() -> None:
 
 def test_active_runs() -> None:
     going_on = job(active=1, started_at=START + timedelta(seconds=1))
-    run = active_run(COUNCILOR, AGENT, going_on)
+    run = active_run(COUNCILOR, AGENT, going_on, None)
     assert run.job_name == going_on.name
     assert run.execution_id == identity(COUNCILOR, AGENT, going_on)[1]
     assert run.started_at == START + timedelta(seconds=1)
+    assert (run.job_uid, run.scheduled_at, run.reason) == (going_on.uid, going_on.scheduled_at, None)
 
 
-# --- advice -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("reason", sorted(STUCK_REASONS))
-def test_every_reason_to_be_stuck_has_advice(reason: str) -> None:
-    advice = stuck_message(pod(waiting={"reason": reason, "message": "pull secret s3cret"}))
-    assert len(advice) > 20
-    assert "s3cret" not in advice
-
-
-def test_advice_differs_by_cause() -> None:
-    causes = ["ImagePullBackOff", "CreateContainerConfigError", "RunContainerError", ""]
-    assert len({stuck_message(pod(waiting={"reason": cause})) for cause in causes}) == len(causes)
+def test_an_active_run_that_does_not_start_says_why() -> None:
+    run = active_run(COUNCILOR, AGENT, job(active=1), Cause("PodRefused", "é" * 2000))
+    assert run.reason == "PodRefused"
+    assert run.message is not None
+    assert len(run.message) <= 1024

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from councilor_operator.constants import ConditionReason
-from councilor_operator.plan import START_TOLERANCE, Apply, Observation, Suspend, decide, jobs_to_examine, overdue
+from councilor_operator.observation import START_TOLERANCE, Observation, jobs_to_examine, overdue
+from councilor_operator.plan import Apply, Suspend, decide
 from tests import factories
 from tests.factories import NOW, Body, ended_pod_body, report_message
 from tests.unit.operator.world import World
@@ -565,7 +566,7 @@ MINUTE = timedelta(minutes=1)
 def test_whose_pods_are_read(job: dict[str, Any], counted: tuple[str, ...], examined: bool) -> None:
     councilor = factories.councilor(status={"countedJobs": list(counted)})
     observed = factories.job(uid="j", **({"scheduled_at": None} | job))
-    assert (jobs_to_examine(councilor, [observed], NOW) == [observed]) is examined
+    assert (jobs_to_examine(Observation.of(councilor, None, [observed]), NOW) == [observed]) is examined
 
 
 def test_a_job_waits_from_its_start_not_its_creation() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from councilor_operator import plan, status
 from councilor_operator.config import OperatorConfig
+from councilor_operator.constants import ANNOTATION_FAST_FORWARD
+from councilor_operator.observation import Observation, jobs_to_examine, jobs_without_pod
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, ObservedPod
 from tests import factories
 from tests.factories import NOW, Body, merged
@@ -56,6 +58,10 @@ class World:
     cron_job: Body | None = None
     jobs: dict[str, Body] = field(default_factory=dict)
     pods: dict[str, list[Body]] = field(default_factory=dict)
+    deleted: dict[str, Body] = field(default_factory=dict)
+    """Jobs of whose deletion a watch told, as last seen."""
+    lingering: frozenset[str] = frozenset()
+    refusals: dict[str, str] = field(default_factory=dict)
     now: datetime = NOW
 
     @classmethod
@@ -70,24 +76,29 @@ class World:
         world.step()
         return world
 
-    def observation(self) -> plan.Observation:
+    def observation(self) -> Observation:
         councilor = ObservedCouncilor.from_object(self.councilor)
-        jobs = [ObservedJob.from_object(body) for body in self.jobs.values()]
-        return plan.Observation(
-            councilor=councilor,
-            cron_job=None if self.cron_job is None else ObservedCronJob.from_object(self.cron_job),
-            jobs=jobs,
-            pods={
-                job.uid: [ObservedPod.from_object(body) for body in self.pods.get(job.uid, [])]
-                for job in plan.jobs_to_examine(councilor, jobs, self.now)
-            },
+        observed = Observation.of(
+            councilor,
+            None if self.cron_job is None else ObservedCronJob.from_object(self.cron_job),
+            [ObservedJob.from_object(body) for body in self.jobs.values()],
+            deleted=[ObservedJob.from_object(body) for body in self.deleted.values()],
+            lingering=self.lingering,
         )
+        pods = {
+            job.uid: [ObservedPod.from_object(body) for body in self.pods.get(job.uid, [])]
+            for job in jobs_to_examine(observed, self.now)
+        }
+        observed = replace(observed, pods=pods)
+        refusals = {job.uid: self.refusals[job.uid] for job in jobs_without_pod(observed) if job.uid in self.refusals}
+        return replace(observed, refusals=refusals)
 
     def step(self) -> Step:
         """One pass: decide, carry out, report, write the status."""
         observation = self.observation()
         decision = plan.decide(observation, self.config, self.now)
         self._carry_out(decision.action)
+        self._make_reports(decision)
         mine = None
         if self.cron_job is not None and decision.owns_cron_job:
             mine = ObservedCronJob.from_object(self.cron_job)
@@ -95,6 +106,8 @@ class World:
         before = self.councilor.get("status", {})
         patch = status.merge_patch(before, status.document(report.status))
         self.councilor["status"] = merge_patched(before, patch)
+        for uid in before.get("countedJobs", ()):
+            self.deleted.pop(uid, None)
         return Step(decision, report, patch)
 
     def _carry_out(self, action: plan.Action) -> None:
@@ -107,6 +120,7 @@ class World:
                     self.cron_job = factories.next_generation(before, self.cron_job)
                 if fast_forward:
                     last = factories.rfc3339(self.now)
+                    self.cron_job["metadata"]["annotations"][ANNOTATION_FAST_FORWARD] = last
                 if last is not None:
                     self.cron_job["status"]["lastScheduleTime"] = last
             case plan.Suspend():
@@ -114,6 +128,15 @@ class World:
                 self.edit_cron_job({"spec": {"suspend": True}})
             case None:
                 pass
+
+    def _make_reports(self, decision: plan.Decision) -> None:
+        for report in decision.reports:
+            name = report.job_name
+            if report.manifest is not None and name not in self.jobs:
+                labels = report.manifest["metadata"]["labels"]
+                self.jobs[name] = factories.job_body(
+                    name, uid=name, scheduled_at=None, created_at=self.now, active=1, ready=1, labels=labels
+                )
 
     def _created(self) -> str:
         assert self.cron_job is not None
