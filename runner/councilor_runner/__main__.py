@@ -71,7 +71,7 @@ def _run(settings: "Settings", interruption: Interruption) -> "RunReport":
     import asyncio
 
     from councilor_runner.clock import SystemClock
-    from councilor_runner.conductor import http_client
+    from councilor_runner.connection import http_client
     from councilor_runner.session import Session
 
     async def session() -> "RunReport":

@@ -15,7 +15,7 @@ from councilor_runner.contract import ChannelResult, Notifications, RunContract,
 from councilor_runner.records import Finished
 
 if TYPE_CHECKING:
-    from councilor_runner.conductor import Gateway
+    from councilor_runner.gateway import Gateway
 
 SECONDS = 5.0
 RESULT_SUMMARY_LIMIT = 200

@@ -19,9 +19,10 @@ from councilor_runner import logs
 from councilor_runner.answers import TaskState
 from councilor_runner.bookkeeping import Bookkeeper, Settled
 from councilor_runner.clock import Clock, milliseconds
-from councilor_runner.conductor import Conductor, Gateway, execution_request
+from councilor_runner.conductor import Conductor, execution_request
 from councilor_runner.contract import SUMMARY_LIMIT, ChannelResult, ExitCode, Reason, RunReport, Severity
 from councilor_runner.execution import Execution, Limits, Progress
+from councilor_runner.gateway import Gateway
 from councilor_runner.interruption import Interruption
 from councilor_runner.notifications import notify, summarise, task_event, wanted
 from councilor_runner.outcome import Outcome, ended_by_last_attempt, give_up

@@ -27,8 +27,8 @@ from pymongo.errors import (
 
 from councilor_runner import logs
 from councilor_runner.answers import TaskState, read_task
-from councilor_runner.conductor import SourceUnavailableError
 from councilor_runner.contract import Reason, Severity
+from councilor_runner.polling import SourceUnavailableError
 from councilor_runner.records import COUNTERS, open_fields, statistics_update
 
 SELECTION_MS = 3000
