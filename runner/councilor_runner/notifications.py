@@ -75,6 +75,17 @@ def task_event(
     }
 
 
+def remaining(channels: tuple[str, ...], told: tuple[ChannelResult, ...]) -> tuple[str, ...]:
+    """Return the channels that nothing was delivered to yet."""
+    delivered = {result.channel for result in told if result.delivered}
+    return tuple(channel for channel in channels if channel not in delivered)
+
+
+def merge(earlier: tuple[ChannelResult, ...], later: tuple[ChannelResult, ...]) -> tuple[ChannelResult, ...]:
+    """Return one result for each channel, in the order in which they were first tried; the later one counts."""
+    return tuple({result.channel: result for result in earlier + later}.values())
+
+
 async def notify(
     channels: tuple[str, ...], gateway: "Gateway | None", event: Mapping[str, object]
 ) -> tuple[ChannelResult, ...]:
