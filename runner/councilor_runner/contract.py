@@ -258,3 +258,14 @@ def execution_id(agent_id: str, task: str, scheduled_at: datetime | None) -> str
     if scheduled_at is None:
         return f"exec_{agent_id}_manual_{task[:16]}"
     return f"exec_{agent_id}_{int(scheduled_at.timestamp())}_{task[:8]}"
+
+
+def agent_of(execution: str, task: str, scheduled_at: datetime | None) -> str | None:
+    """Return the agent id in an execution id, None when this is not the execution id of that task.
+
+    A Councilor's agent may be changed while a run is going on; the run stays that of the former agent.
+    """
+    prefix, suffix = execution_id("\n", task, scheduled_at).split("\n")
+    if not (execution.startswith(prefix) and execution.endswith(suffix)):
+        return None
+    return execution[len(prefix) : -len(suffix)] or None
