@@ -13,10 +13,18 @@ from councilor_operator.constants import ANNOTATION_SCHEDULED_AT, LABEL_COUNCILO
 
 RawObject = Mapping[str, Any]
 
+AGENT_ID_LIMIT = 253
+"""Characters of `spec.agentId`; a spec that was let through without a check may hold more."""
+
 
 def parse_time(value: str | None) -> datetime | None:
     """Read a Kubernetes time (RFC 3339), None for none."""
     return None if value is None else datetime.fromisoformat(value)
+
+
+def _mapping(value: Any) -> RawObject:
+    """Return a mapping as it is, anything else as an empty one: an older CRD lets everything through."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _required_time(value: str) -> datetime:
@@ -52,12 +60,18 @@ class ObservedCouncilor:
             deleting="deletionTimestamp" in metadata,
             annotations={
                 key: value
-                for key, value in metadata.get("annotations", {}).items()
+                for key, value in _mapping(metadata.get("annotations")).items()
                 if not key.startswith("kubectl.kubernetes.io/")
             },
-            spec=body.get("spec", {}),
-            status=body.get("status", {}),
+            spec=_mapping(body.get("spec")),
+            status=_mapping(body.get("status")),
         )
+
+    @property
+    def agent_id(self) -> str:
+        """Conductor's id of the agent, empty where the spec has none that could be one."""
+        agent_id = self.spec.get("agentId")
+        return agent_id if isinstance(agent_id, str) and len(agent_id) <= AGENT_ID_LIMIT else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,13 +98,13 @@ class ObservedCronJob:
             namespace=metadata["namespace"],
             name=metadata["name"],
             uid=metadata["uid"],
-            councilor_uid=metadata.get("labels", {}).get(LABEL_COUNCILOR_UID, ""),
+            councilor_uid=_mapping(metadata.get("labels")).get(LABEL_COUNCILOR_UID, ""),
             resource_version=metadata["resourceVersion"],
             created_at=_required_time(metadata["creationTimestamp"]),
             deleting="deletionTimestamp" in metadata,
-            metadata={key: metadata.get(key, {}) for key in ("labels", "annotations", "ownerReferences")},
-            spec=body["spec"],
-            last_schedule_time=parse_time(body.get("status", {}).get("lastScheduleTime")),
+            metadata={key: metadata.get(key) or {} for key in ("labels", "annotations", "ownerReferences")},
+            spec=_mapping(body.get("spec")),
+            last_schedule_time=parse_time(_mapping(body.get("status")).get("lastScheduleTime")),
         )
 
     @property
@@ -138,19 +152,28 @@ class ObservedJob:
     @classmethod
     def from_object(cls, body: RawObject) -> Self:
         """Make it from an API object."""
-        metadata, status = body["metadata"], body.get("status", {})
+        metadata, status = body["metadata"], _mapping(body.get("status"))
         return cls(
             namespace=metadata["namespace"],
             name=metadata["name"],
             uid=metadata["uid"],
-            councilor_uid=metadata.get("labels", {}).get(LABEL_COUNCILOR_UID, ""),
+            councilor_uid=_mapping(metadata.get("labels")).get(LABEL_COUNCILOR_UID, ""),
             resource_version=metadata["resourceVersion"],
             created_at=_required_time(metadata["creationTimestamp"]),
             started_at=parse_time(status.get("startTime")),
-            scheduled_at=parse_time(metadata.get("annotations", {}).get(ANNOTATION_SCHEDULED_AT)),
-            ready=status.get("ready", 0),
-            end=_job_end(status.get("conditions", ())),
+            scheduled_at=_scheduled_at(_mapping(metadata.get("annotations")).get(ANNOTATION_SCHEDULED_AT)),
+            ready=status.get("ready") or 0,
+            end=_job_end(status.get("conditions") or ()),
         )
+
+
+def _scheduled_at(annotation: str | None) -> datetime | None:
+    """Read the nominal time that the CronJob controller notes on a Job; anybody may write another text there."""
+    try:
+        time = parse_time(annotation)
+    except ValueError:
+        return None
+    return time if time is not None and time.tzinfo is not None else None
 
 
 def _job_end(conditions: Any) -> JobEnd | None:
@@ -159,7 +182,7 @@ def _job_end(conditions: Any) -> JobEnd | None:
             return JobEnd(
                 outcome=condition["type"],
                 at=_required_time(condition["lastTransitionTime"]),
-                reason=condition.get("reason", ""),
+                reason=condition.get("reason") or "",
             )
     return None
 
@@ -186,23 +209,21 @@ class ObservedPod:
     @classmethod
     def from_object(cls, body: RawObject) -> Self:
         """Make it from an API object; the Pod has one container."""
-        status = body.get("status", {})
+        status = _mapping(body.get("status"))
         containers: list[RawObject] = status.get("containerStatuses") or [{}]
-        state = containers[0].get("state", {})
-        terminated, waiting = state.get("terminated", {}), state.get("waiting", {})
-        conditions = {
-            condition["type"]: condition for condition in status.get("conditions", ()) if isinstance(condition, Mapping)
-        }
+        state = _mapping(containers[0].get("state"))
+        terminated, waiting = _mapping(state.get("terminated")), _mapping(state.get("waiting"))
+        conditions = {condition["type"]: condition for condition in status.get("conditions") or ()}
         scheduled = conditions.get("PodScheduled", {})
         return cls(
             name=body["metadata"]["name"],
             created_at=_required_time(body["metadata"]["creationTimestamp"]),
-            reason=status.get("reason", ""),
+            reason=status.get("reason") or "",
             exit_code=terminated.get("exitCode"),
-            terminated_reason=terminated.get("reason", ""),
-            termination_message=terminated.get("message", ""),
+            terminated_reason=terminated.get("reason") or "",
+            termination_message=terminated.get("message") or "",
             started_at=parse_time(terminated.get("startedAt")),
             finished_at=parse_time(terminated.get("finishedAt")),
-            waiting_reason=waiting.get("reason", ""),
-            unschedulable=scheduled.get("message", "") if scheduled.get("status") == "False" else "",
+            waiting_reason=waiting.get("reason") or "",
+            unschedulable=scheduled.get("message") or "" if scheduled.get("status") == "False" else "",
         )

@@ -12,7 +12,7 @@ from typing import Literal, TypeGuard
 from pydantic import ValidationError
 
 from councilor_operator.api.spec import CouncilorSpec
-from councilor_operator.api.status import CouncilorStatus, Run
+from councilor_operator.api.status import CouncilorStatus, Run, read_status
 from councilor_operator.builders import (
     CONTRACT_LIMIT,
     Manifest,
@@ -20,6 +20,7 @@ from councilor_operator.builders import (
     build_cron_job,
     contract_document,
 )
+from councilor_operator.complaints import describe_errors
 from councilor_operator.config import OperatorConfig
 from councilor_operator.constants import ANNOTATION_RUN_NOW, ConditionReason
 from councilor_operator.drift import covers
@@ -33,6 +34,8 @@ from councilor_operator.schedule import CompiledSchedule, ScheduleError, compile
 
 START_TOLERANCE = timedelta(seconds=20)
 """How long a Pod may take to start before anybody asks why."""
+CLOCK_SKEW = timedelta(days=1)
+"""How far the clock of a node may be ahead before what its Pods say is not believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,8 @@ class Decision:
 
 def jobs_to_examine(councilor: ObservedCouncilor, jobs: Sequence[ObservedJob], now: datetime) -> list[ObservedJob]:
     """Return the Jobs whose Pods have to be read: ended and not counted yet, or started a while ago and not running."""
-    counted = frozenset(councilor.status.get("countedJobs", ()))
+    found = councilor.status.get("countedJobs")
+    counted = frozenset(uid for uid in found if isinstance(uid, str)) if isinstance(found, list) else frozenset()
     return [
         job
         for job in jobs
@@ -124,7 +128,7 @@ def decide(observation: Observation, config: OperatorConfig, now: datetime) -> D
     councilor = observation.councilor
     finished = finished_runs(observation)
     ledger = fold(
-        _reset_after_change(CouncilorStatus.model_validate(councilor.status), councilor),
+        _reset_after_change(read_status(councilor.status, latest=now + CLOCK_SKEW), councilor),
         finished,
         existing=[job.uid for job in observation.jobs],
     )
@@ -174,9 +178,8 @@ def _asked_for(
 
 def finished_runs(observation: Observation) -> dict[str, Run]:
     """Return the outcome of each ended Job that is not counted yet, by the Job's UID."""
-    agent_id = str(observation.councilor.spec.get("agentId", ""))
     return {
-        job.uid: finished_run(observation.councilor, agent_id, job, observation.pods[job.uid])
+        job.uid: finished_run(observation.councilor, observation.councilor.agent_id, job, observation.pods[job.uid])
         for job in observation.jobs
         if job.end is not None and job.uid in observation.pods
     }
@@ -200,7 +203,7 @@ def _compile(observation: Observation, ledger: CouncilorStatus, config: Operator
             "needs: rename the Councilor or remove that CronJob",
         )
     try:
-        spec = CouncilorSpec.model_validate(councilor.spec)
+        spec = CouncilorSpec.model_validate(councilor.spec, by_alias=True, by_name=False)
     except ValidationError as error:
         return Refusal(ConditionReason.INVALID_SPEC, describe_errors(error))
     try:
@@ -231,14 +234,6 @@ def _compile(observation: Observation, ledger: CouncilorStatus, config: Operator
     suspended = not spec.schedule.enabled or breaker_open
     manifest = build_cron_job(councilor, spec, schedule, config, run=run, suspended=suspended)
     return _Compiled(schedule, manifest, spec.schedule.enabled, breaker_open)
-
-
-def describe_errors(error: ValidationError) -> str:
-    """Say which fields of a spec are wrong, without repeating their values."""
-    return "; ".join(
-        f"spec.{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
-        for item in error.errors(include_url=False, include_context=False, include_input=False)[:5]
-    )
 
 
 def _foreign(cron_job: ObservedCronJob | None, councilor: ObservedCouncilor) -> bool:

@@ -58,7 +58,6 @@ def report(
     became of a new token.
     """
     councilor = observation.councilor
-    agent_id = str(councilor.spec.get("agentId", ""))
     active = [job for job in observation.jobs if job.end is None]
     upcoming: list[datetime] = []
     due: list[datetime] = []
@@ -88,7 +87,7 @@ def report(
             "time_zone": zone,
             "next_run_times": tuple(_local(time, zone) for time in upcoming) if upcoming and zone else None,
             "active": tuple(
-                active_run(councilor, agent_id, job)
+                active_run(councilor, councilor.agent_id, job)
                 for job in sorted(active, key=lambda job: (job.created_at, job.name))
             )
             or None,

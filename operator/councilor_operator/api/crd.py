@@ -40,7 +40,8 @@ def structural(node: Any, definitions: Mapping[str, Any]) -> Any:
         return node
     node = dict(node)
     if node.pop("x-kubernetes-int-or-string", False):
-        return {"x-kubernetes-int-or-string": True, **_keep(node, "description")}
+        bounds = _keep(node, "description", "maxLength", "pattern", "minimum")
+        return {"x-kubernetes-int-or-string": True, **bounds}
     if reference := node.pop("$ref", None):
         # What stands beside a reference (the field's own description) wins over the definition's.
         return structural({**definitions[reference.rpartition("/")[2]], **node}, definitions)

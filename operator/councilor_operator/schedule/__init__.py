@@ -1,7 +1,7 @@
 """The schedules of Councilors: validated, compiled to what a CronJob accepts, and counted ahead as there."""
 
 from councilor_operator.schedule.compiled import CompiledSchedule, compile_schedule, next_times, times_between
-from councilor_operator.schedule.finding import Lint, ScheduleError, Suggestion
+from councilor_operator.schedule.finding import Lint, ScheduleError, Suggestion, quote
 
 __all__ = [
     "CompiledSchedule",
@@ -10,5 +10,6 @@ __all__ = [
     "Suggestion",
     "compile_schedule",
     "next_times",
+    "quote",
     "times_between",
 ]

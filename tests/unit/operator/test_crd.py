@@ -364,7 +364,11 @@ def test_lists_say_how_they_merge() -> None:
 
 
 def test_quantities_are_numbers_or_text() -> None:
-    assert at(".spec.runner.resources.limits")["additionalProperties"] == {"x-kubernetes-int-or-string": True}
+    amount = at(".spec.runner.resources.limits")["additionalProperties"]
+    assert amount["x-kubernetes-int-or-string"] is True
+    assert (amount["minimum"], amount["maxLength"]) == (0, 32)
+    assert re.search(amount["pattern"], "1.5Gi")
+    assert not re.search(amount["pattern"], "lots")
 
 
 def rules(path: str) -> list[dict[str, str]]:
