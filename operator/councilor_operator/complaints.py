@@ -21,6 +21,7 @@ from councilor_operator.schedule import quote
 PROBLEMS_SHOWN: Final = 5
 _PROBLEM_LIMIT: Final = 170
 """Characters of one problem: five of them and the rest of a message stay below the 1,024 of a condition."""
+_MESSAGE_LIMIT: Final = 800
 
 # Fields of the CronJob (batch/v1) and what they are made from; the first that matches counts.
 _POD: Final = r"(?:spec\.)?(?:jobTemplate\.spec\.)?template\.spec\."
@@ -49,15 +50,18 @@ def describe_errors(error: ValidationError) -> str:
     return _listed(problems.values())
 
 
-def describe_causes(message: str, causes: Sequence[Cause]) -> str:
-    """Say what the API server has against a CronJob by the fields of the Councilor it was made from.
+def describe_rejection(kind: str, message: str, causes: Sequence[Cause]) -> str:
+    """Say what the API server has against a CronJob or Job by the fields of the Councilor it was made from.
 
-    `message` is what it said, for answers without causes. The order is always the same: the API server visits mappings
-    in another order each time, and a condition that changes is written, told and looked at again.
+    `message` is what it said, for answers without causes: a quota, an admission webhook, missing rights. The order is
+    always the same: the API server visits mappings in another order each time, and a condition that changes is
+    written, told and looked at again.
     """
+    refused = f"the API server refuses the {kind}"
     if not causes:
-        return quote(message, 800)[1:-1]
-    return _listed(sorted({f"{_origin(cause.field)}: {_REGEX.sub('', cause.message)}" for cause in causes}))
+        return f"{refused}, change the Councilor or the rule that it breaks: {quote(message, _MESSAGE_LIMIT)[1:-1]}"
+    problems = sorted({f"{_origin(cause.field)}: {_REGEX.sub('', cause.message)}" for cause in causes})
+    return f"{refused}, change these fields: {_listed(problems)}"
 
 
 def _listed(problems: Iterable[str]) -> str:

@@ -4,6 +4,7 @@ A pass is: gather (`cache`, Pods of ended Jobs) → `decide` → apply (`cluster
 everything that follows from the observation alone; the report needs the CronJob as it stands after the apply.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -36,6 +37,9 @@ START_TOLERANCE = timedelta(seconds=20)
 """How long a Pod may take to start before anybody asks why."""
 CLOCK_SKEW = timedelta(days=1)
 """How far the clock of a node may be ahead before what its Pods say is not believed."""
+
+# `schedule` names its fields from `spec` on.
+_SCHEDULE_FIELD = re.compile(r"(?<![\w.])schedule\.(?:type|value|timeZone)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +204,8 @@ def _compile(observation: Observation, ledger: CouncilorStatus, config: Operator
         return Refusal(
             ConditionReason.NAME_CONFLICT,
             f"a CronJob {cron_job_name(councilor.name)} that belongs to something else has the name this Councilor "
-            "needs: rename the Councilor or remove that CronJob",
+            "needs: rename the Councilor, or remove the other one if nobody needs it, "
+            f"`kubectl delete cronjob -n {councilor.namespace} {cron_job_name(councilor.name)}`",
         )
     try:
         spec = CouncilorSpec.model_validate(councilor.spec, by_alias=True, by_name=False)
@@ -215,7 +220,7 @@ def _compile(observation: Observation, ledger: CouncilorStatus, config: Operator
             uid=councilor.uid,
         )
     except ScheduleError as error:
-        return Refusal(ConditionReason.INVALID_SCHEDULE, error.message)
+        return Refusal(ConditionReason.INVALID_SCHEDULE, _SCHEDULE_FIELD.sub(r"spec.\g<0>", error.message))
     cwd = spec.execution.cwd or config.default_cwd
     if cwd is None:
         return Refusal(

@@ -15,7 +15,7 @@ from councilor_operator.api.status import RunNow
 from councilor_operator.builders import Manifest, build_manual_job
 from councilor_operator.cache import Cache
 from councilor_operator.cluster import Cluster
-from councilor_operator.complaints import describe_causes
+from councilor_operator.complaints import describe_rejection
 from councilor_operator.config import OperatorConfig
 from councilor_operator.constants import ConditionReason
 from councilor_operator.errors import ApiError, ConflictError, NotFoundError, RejectedError, TransientError
@@ -133,7 +133,7 @@ class Reconciler:
                 try:
                     cron_job = await self._make_equal(manifest, cron_job, now if fast_forward else None)
                 except RejectedError as error:
-                    message = f"the API server refuses the CronJob: {describe_causes(error.message, error.causes)}"
+                    message = describe_rejection("CronJob", error.message, error.causes)
                     refusal = plan.Refusal(ConditionReason.CRON_JOB_REFUSED, message)
                     if plan.runs_on(cron_job):
                         # It would go on with a spec that nobody wants any more.
@@ -170,7 +170,7 @@ class Reconciler:
                     await self._cluster.create_job(build_manual_job(decision.manifest, cron_job.uid, start.job_name))
                     self._metrics.writes.labels("job", "create").inc()
                 except RejectedError as error:
-                    message = f"the API server refuses the Job: {describe_causes(error.message, error.causes)}"
+                    message = describe_rejection("Job", error.message, error.causes)
                     return RefuseRun(token, "JobRefused", message).done(now)
                 return start.done(now)
 

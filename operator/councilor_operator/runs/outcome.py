@@ -188,8 +188,8 @@ def stuck_message(pod: ObservedPod) -> str:
             return "the image of the runner cannot be had: check the operator's runner image and its pull secrets"
         case "CreateContainerConfigError":
             return (
-                "the container cannot be configured: check that the ConfigMap of task.promptFrom and its key exist in "
-                "this namespace"
+                "the container cannot be configured: check that the ConfigMap of spec.task.promptFrom and its key "
+                "exist in this namespace"
             )
         case "":
             return "no node takes the Pod: check spec.runner (resources, nodeSelector, tolerations) against the nodes"
