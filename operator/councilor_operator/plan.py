@@ -220,7 +220,9 @@ def _compile(observation: Observation, ledger: CouncilorStatus, config: Operator
             uid=councilor.uid,
         )
     except ScheduleError as error:
-        return Refusal(ConditionReason.INVALID_SCHEDULE, _SCHEDULE_FIELD.sub(r"spec.\g<0>", error.message))
+        message = _SCHEDULE_FIELD.sub(r"spec.\g<0>", error.message)
+        named = message if f"spec.{error.field}" in message else f"spec.{error.field}: {message}"
+        return Refusal(ConditionReason.INVALID_SCHEDULE, named)
     cwd = spec.execution.cwd or config.default_cwd
     if cwd is None:
         return Refusal(

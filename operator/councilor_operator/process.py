@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import socket
+import sys
 from collections.abc import Awaitable
 from datetime import UTC, datetime, timedelta
 from time import monotonic
@@ -23,6 +24,10 @@ from councilor_operator.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)
 
+JSON_LEVELS = 10_000
+"""How deep an object of the API server may be (Go, encoding/json). Python's reader gives up at a tenth of that, and one
+such object would keep every list and watch from being read."""
+
 
 def utc_now() -> datetime:
     """Return the time; the one clock of the process."""
@@ -35,6 +40,7 @@ async def run(config: OperatorConfig) -> None:
     Raises `ConfigurationError` when there is no way to the API server, and whatever ends a part of it for good: the
     kubelet starts a new one.
     """
+    sys.setrecursionlimit(JSON_LEVELS + 2_000)
     metrics = Metrics()
     cache = Cache()
     queue: WorkQueue[str] = WorkQueue(monotonic)

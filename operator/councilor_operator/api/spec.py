@@ -223,7 +223,7 @@ class Runner(ApiModel):
 class CouncilorSpec(ApiModel):
     """Which agent is asked what, when, and how its answer is judged."""
 
-    agent_id: Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[^\s/]+$")]
+    agent_id: Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[^\s/\x00-\x1f\x7f]+$")]
     """Conductor's id of the agent, without blanks and slashes, for example LicenseAuditor_Agent."""
     title: Annotated[str, StringConstraints(max_length=200)] | None = None
     """Display only: the councilor's office, for example Licence counsel."""
