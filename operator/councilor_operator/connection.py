@@ -20,6 +20,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 from councilor_operator import __version__
 from councilor_operator.errors import (
     ApiError,
+    Cause,
     ConfigurationError,
     ConflictError,
     NotFoundError,
@@ -121,24 +122,33 @@ async def connect() -> AsyncIterator[Connection]:
         await client.close()
 
 
+_UNREADABLE: Final = "unable to convert unstructured object"
+
+
 def _error(status: int, content: bytes, retry_after: str | None) -> ApiError:
     try:
         document = json.loads(content)
         message = str(document.get("message", "")) or f"HTTP {status}"
-        causes = {cause.get("reason") for cause in (document.get("details") or {}).get("causes") or ()}
+        causes = (document.get("details") or {}).get("causes") or ()
+        reasons = {cause.get("reason") for cause in causes}
+        fields = tuple(Cause(cause["field"], str(cause.get("message", ""))) for cause in causes if cause.get("field"))
     except (ValueError, AttributeError):
         # A proxy's page, not a Status of the API server.
-        message, causes = f"HTTP {status}", set()
+        message, reasons, fields = f"HTTP {status}", set(), ()
     match status:
-        case 403 if "NamespaceTerminating" in causes:
+        case 403 if "NamespaceTerminating" in reasons:
             return NotFoundError("the namespace is being deleted", status=status)
         case 404:
             return NotFoundError(message, status=status)
         case 409:
             return ConflictError(message, status=status)
+        case 500 if _UNREADABLE in message:
+            # Server-side apply of an object that the API server cannot read, for example with a quantity that is none
+            # (Kubernetes 1.36): no fault of the server, and not to be tried again.
+            return RejectedError(message, status=status)
         case 401 | 408 | 429 | 500 | 502 | 503 | 504:
             # 401: a rotated token or an API server that is just starting; the next attempt reads the token again.
             seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
             return TransientError(message, status=status, retry_after=seconds)
         case _:
-            return RejectedError(message, status=status)
+            return RejectedError(message, status=status, causes=fields)

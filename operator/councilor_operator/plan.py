@@ -4,6 +4,7 @@ A pass is: gather (`cache`, Pods of ended Jobs) → `decide` → apply (`cluster
 everything that follows from the observation alone; the report needs the CronJob as it stands after the apply.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +22,7 @@ from councilor_operator.builders import (
     build_report_job,
     contract_document,
 )
+from councilor_operator.complaints import describe_errors
 from councilor_operator.config import OperatorConfig
 from councilor_operator.constants import ANNOTATION_RUN_NOW, ConditionReason
 from councilor_operator.names import cron_job_name
@@ -34,6 +36,9 @@ from councilor_operator.runs.missed import missed_times
 from councilor_operator.runs.reporting import ReportEnd
 from councilor_operator.runs.unseen import UnseenRun
 from councilor_operator.schedule import CompiledSchedule, ScheduleError, compile_schedule
+
+# `schedule` names its fields from `spec` on.
+_SCHEDULE_FIELD = re.compile(r"(?<![\w.])schedule\.(?:type|value|timeZone)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,10 +214,11 @@ def _compile(observation: Observation, ledger: CouncilorStatus, config: Operator
         return Refusal(
             ConditionReason.NAME_CONFLICT,
             f"a CronJob {cron_job_name(councilor.name)} that belongs to something else has the name this Councilor "
-            "needs: rename the Councilor or remove that CronJob",
+            "needs: rename the Councilor, or remove the other one if nobody needs it, "
+            f"`kubectl delete cronjob -n {councilor.namespace} {cron_job_name(councilor.name)}`",
         )
     try:
-        spec = CouncilorSpec.model_validate(councilor.spec)
+        spec = CouncilorSpec.model_validate(councilor.spec, by_alias=True, by_name=False)
     except ValidationError as error:
         return Refusal(ConditionReason.INVALID_SPEC, describe_errors(error))
     try:
@@ -224,7 +230,9 @@ def _compile(observation: Observation, ledger: CouncilorStatus, config: Operator
             uid=councilor.uid,
         )
     except ScheduleError as error:
-        return Refusal(ConditionReason.INVALID_SCHEDULE, error.message)
+        message = _SCHEDULE_FIELD.sub(r"spec.\g<0>", error.message)
+        named = message if f"spec.{error.field}" in message else f"spec.{error.field}: {message}"
+        return Refusal(ConditionReason.INVALID_SCHEDULE, named)
     cwd = spec.execution.cwd or config.default_cwd
     if cwd is None:
         return Refusal(
@@ -243,14 +251,6 @@ def _compile(observation: Observation, ledger: CouncilorStatus, config: Operator
     suspended = not spec.schedule.enabled or breaker_open
     manifest = build_cron_job(councilor, spec, schedule, config, run=run, suspended=suspended)
     return _Compiled(schedule, manifest, spec.schedule.enabled, breaker_open)
-
-
-def describe_errors(error: ValidationError) -> str:
-    """Say which fields of a spec are wrong, without repeating their values."""
-    return "; ".join(
-        f"spec.{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
-        for item in error.errors(include_url=False, include_context=False, include_input=False)[:5]
-    )
 
 
 def _foreign(cron_job: ObservedCronJob | None, councilor: ObservedCouncilor) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import socket
+import sys
 from collections.abc import Awaitable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -27,6 +28,9 @@ logger = logging.getLogger(__name__)
 
 LATEST_WATCH_SECONDS = 10.0
 """After so long the watches and the health probe start, however much there is still to do."""
+JSON_LEVELS = 10_000
+"""How deep an object of the API server may be (Go, encoding/json). Python's reader gives up at a tenth of that, and one
+such object would keep every list and watch from being read."""
 
 
 def utc_now() -> datetime:
@@ -40,6 +44,7 @@ async def run(config: OperatorConfig) -> None:
     Raises `ConfigurationError` when there is no way to the API server, and whatever ends a part of it for good: the
     kubelet starts a new one.
     """
+    sys.setrecursionlimit(JSON_LEVELS + 2_000)
     metrics = Metrics()
     cache = Cache()
     queue: WorkQueue[str] = WorkQueue(monotonic)

@@ -16,6 +16,7 @@ from councilor_operator.api.status import RunNow
 from councilor_operator.builders import Manifest, build_manual_job
 from councilor_operator.cache import Cache
 from councilor_operator.cluster import Cluster
+from councilor_operator.complaints import describe_rejection
 from councilor_operator.config import OperatorConfig
 from councilor_operator.constants import ConditionReason
 from councilor_operator.errors import ApiError, ConflictError, NotFoundError, RejectedError, TransientError
@@ -98,7 +99,7 @@ class Reconciler:
             self._queue.forget(uid)
             self._cache.jobs.forget(uid, [job.uid for job in self._cache.jobs.deleted(uid)])
             return False, None
-        self._cache.jobs.forget(uid, councilor.status.get("countedJobs", ()))
+        self._cache.jobs.forget(uid, councilor.counted_jobs)
         now = self._clock()
         observation = await self._gather(councilor, now)
         decision = plan.decide(observation, self._config, now)
@@ -155,7 +156,7 @@ class Reconciler:
                 try:
                     cron_job = await self._make_equal(manifest, cron_job, now if fast_forward else None)
                 except RejectedError as error:
-                    message = f"the API server refuses the CronJob: {error.message[:800]}"
+                    message = describe_rejection("CronJob", error.message, error.causes)
                     refusal = plan.Refusal(ConditionReason.CRON_JOB_REFUSED, message)
                     if plan.runs_on(cron_job):
                         # It would go on with a spec that nobody wants any more.
@@ -192,7 +193,7 @@ class Reconciler:
                     await self._cluster.create_job(build_manual_job(decision.manifest, cron_job.uid, start.job_name))
                     self._metrics.writes.labels("job", "create").inc()
                 except RejectedError as error:
-                    message = f"the API server refuses the Job: {error.message[:800]}"
+                    message = describe_rejection("Job", error.message, error.causes)
                     return RefuseRun(token, "JobRefused", message).done(now)
                 return start.done(now)
 

@@ -202,7 +202,7 @@ class RunReport(_ReportModel):
     status: RunStatus
     severity: Severity | None = None
     """None for a skipped run: nothing was judged. A run that failed is an error whatever the agent said."""
-    exit_code: int
+    exit_code: Annotated[int, Field(ge=-(2**31), lt=2**31)]
     """How the runner's process ended (`ExitCode`)."""
     agent_exit_code: int | None = None
     """What the agent's command ended with, None when Conductor did not say or there was no command."""
@@ -215,7 +215,7 @@ class RunReport(_ReportModel):
     scheduled_at: AwareDatetime | None = None
     started_at: AwareDatetime
     completed_at: AwareDatetime
-    duration_ms: int
+    duration_ms: Annotated[int, Field(ge=0, le=2**53)]
     dispatched: bool = False
     """Whether Conductor may have been asked to run the agent."""
     recorded: bool = False

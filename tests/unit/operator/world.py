@@ -103,7 +103,7 @@ class World:
         if self.cron_job is not None and decision.owns_cron_job:
             mine = ObservedCronJob.from_object(self.cron_job)
         report = status.report(observation, decision, mine, decision.refusal, None, self.now)
-        before = self.councilor.get("status", {})
+        before = dict(observation.councilor.status)
         patch = status.merge_patch(before, status.document(report.status))
         self.councilor["status"] = merge_patched(before, patch)
         for uid in before.get("countedJobs", ()):
