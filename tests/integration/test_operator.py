@@ -2,128 +2,17 @@
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 import pytest
 
 from councilor_runner.contract import ENV_CONTRACT, Reason, RunContract
 from tests.controlplane import pods
-from tests.controlplane.api import COUNCILORS, CRON_JOBS, EVENTS, JOBS, PODS, Api, Object, eventually
+from tests.controlplane.api import COUNCILORS, CRON_JOBS, JOBS, PODS, Api, Object, eventually
+from tests.controlplane.councilor import Councilor, condition
 from tests.controlplane.launcher import ControlPlane
 from tests.controlplane.process import OperatorProcess
 
 pytestmark = pytest.mark.usefixtures("operator_process")
-
-
-def new_councilor(name: str, **spec: Any) -> Object:
-    """Return a small Councilor that runs once a year unless told otherwise."""
-    defaults: Object = {
-        "agentId": "CoverageReviewer_Agent",
-        "schedule": {"type": "cron", "value": "0 0 1 1 *"},
-        "task": {"prompt": "Is test coverage falling?"},
-    }
-    return {
-        "apiVersion": "councilors.conductor.community/v1alpha1",
-        "kind": "Councilor",
-        "metadata": {"name": name},
-        "spec": {**defaults, **spec},
-    }
-
-
-def condition(councilor: Object | None, kind: str) -> Object:
-    """Return a condition of a Councilor, empty if it has none."""
-    conditions = (councilor or {}).get("status", {}).get("conditions", ())
-    return next((item for item in conditions if item["type"] == kind), {})
-
-
-class Councilor:
-    """A Councilor in the cluster, with what a test asks about it."""
-
-    def __init__(self, api: Api, namespace: str, name: str) -> None:
-        self.api, self.namespace, self.name = api, namespace, name
-
-    @classmethod
-    def create(cls, api: Api, namespace: str, name: str, **spec: Any) -> "Councilor":
-        """Create it and wait until the operator has seen it."""
-        api.create(COUNCILORS, namespace, new_councilor(name, **spec))
-        councilor = cls(api, namespace, name)
-        councilor.wait_for_condition("Ready")
-        return councilor
-
-    def get(self) -> Object:
-        """Return it."""
-        found = self.api.get(COUNCILORS, self.namespace, self.name)
-        assert found is not None
-        return found
-
-    @property
-    def status(self) -> Object:
-        """Its status."""
-        return dict(self.get()["status"])
-
-    def cron_job(self) -> Object:
-        """Return its CronJob."""
-        found = self.api.get(CRON_JOBS, self.namespace, self.name)
-        assert found is not None
-        return found
-
-    def container(self) -> Object:
-        """Return the container of its CronJob."""
-        pod = self.cron_job()["spec"]["jobTemplate"]["spec"]["template"]["spec"]
-        return dict(pod["containers"][0])
-
-    def changed_since(self, version: str) -> bool:
-        """Tell whether its CronJob has another version than this."""
-        return bool(self.cron_job()["metadata"]["resourceVersion"] != version)
-
-    def jobs(self) -> list[Object]:
-        """Return its Jobs."""
-        return self.api.list(JOBS, self.namespace, f"conductor.community/councilor={self.name}")
-
-    def event_reasons(self) -> list[str]:
-        """Return the reasons of the events about it."""
-        events = self.api.list(EVENTS, self.namespace)
-        return [event["reason"] for event in events if event["regarding"]["name"] == self.name]
-
-    def annotate(self, key: str, value: str) -> None:
-        """Set an annotation."""
-        self.api.patch(COUNCILORS, self.namespace, self.name, {"metadata": {"annotations": {key: value}}})
-
-    def edit(self, **spec: Any) -> None:
-        """Change its spec."""
-        self.api.patch(COUNCILORS, self.namespace, self.name, {"spec": spec})
-
-    def wait_for_condition(self, kind: str, status: str = "", reason: str = "") -> Object:
-        """Wait for a condition of the newest generation; any status or reason if not given."""
-
-        def reached() -> Object | None:
-            body = self.api.get(COUNCILORS, self.namespace, self.name)
-            found = condition(body, kind)
-            fresh = body is not None and found.get("observedGeneration") == body["metadata"]["generation"]
-            matches = status in {"", found.get("status")} and reason in {"", found.get("reason")}
-            return found if fresh and matches else None
-
-        return eventually(reached, f"condition {kind} {status} {reason} of {self.name}")
-
-    def wait_for_runs(self, total: int) -> Object:
-        """Wait until so many runs are counted; returns the status."""
-        eventually(
-            lambda: self.status.get("stats", {}).get("totalExecutions", 0) >= total, f"{total} runs of {self.name}"
-        )
-        return self.status
-
-    def run_by_hand(self, control_plane: ControlPlane, job: str) -> Object:
-        """Start a run as a user does."""
-        control_plane.kubectl("create", "job", job, f"--from=cronjob/{self.name}", "-n", self.namespace)
-        found = self.api.get(JOBS, self.namespace, job)
-        assert found is not None
-        return found
-
-    def make_due(self) -> None:
-        """Let an interval of one minute be due in a second or two: set back when its CronJob last fired."""
-        last = (datetime.now(tz=UTC) - timedelta(seconds=58)).strftime(pods.UTC_FORMAT)
-        body = {"status": {"lastScheduleTime": last}}
-        self.api.patch(CRON_JOBS, self.namespace, self.name, body, subresource="status")
 
 
 def test_a_councilor_becomes_a_cron_job_and_a_status(api: Api, namespace: str) -> None:
