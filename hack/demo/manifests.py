@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from councilor_operator.config import PREFIX
-from councilor_operator.constants import GROUP, PLURAL
+from councilor_operator.rights import RULES
 
 Manifest = dict[str, Any]
 
@@ -97,19 +97,6 @@ def operator(installation: Installation) -> list[Manifest]:
         },
         _deployment(installation),
     ]
-
-
-# No right to read Secrets or ConfigMaps. Jobs are deleted only where a run by hand replaces another one; for the rest
-# there are owner references.
-RULES: list[Manifest] = [
-    {"apiGroups": [GROUP], "resources": [PLURAL], "verbs": ["list", "watch"]},
-    {"apiGroups": [GROUP], "resources": [f"{PLURAL}/status"], "verbs": ["patch"]},
-    {"apiGroups": ["batch"], "resources": ["cronjobs"], "verbs": ["get", "list", "watch", "create", "patch"]},
-    {"apiGroups": ["batch"], "resources": ["cronjobs/status"], "verbs": ["patch"]},
-    {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list", "watch", "create", "delete"]},
-    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
-    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
-]
 
 
 def _deployment(installation: Installation) -> Manifest:
