@@ -128,7 +128,7 @@ def _pod(installation: Installation) -> Manifest:
         "METRICS_PORT": str(METRICS_PORT),
         **installation.settings,
     }
-    probe = {"httpGet": {"path": "/healthz", "port": "health"}}
+    alive, ready = ({"httpGet": {"path": path, "port": "health"}} for path in ("/healthz", "/readyz"))
     return {
         "serviceAccountName": OPERATOR,
         "terminationGracePeriodSeconds": 30,
@@ -148,8 +148,8 @@ def _pod(installation: Installation) -> Manifest:
                     {"name": "health", "containerPort": HEALTH_PORT},
                     {"name": "metrics", "containerPort": METRICS_PORT},
                 ],
-                "livenessProbe": {**probe, "initialDelaySeconds": 10, "periodSeconds": 10, "timeoutSeconds": 5},
-                "readinessProbe": {**probe, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 30},
+                "livenessProbe": {**alive, "initialDelaySeconds": 10, "periodSeconds": 10, "timeoutSeconds": 5},
+                "readinessProbe": {**ready, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 30},
                 "resources": {
                     "requests": {"cpu": "50m", "memory": "128Mi"},
                     "limits": {"memory": "512Mi"},

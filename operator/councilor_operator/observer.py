@@ -6,6 +6,7 @@ import logging
 import random
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Protocol, TypeVar
 
 from councilor_operator.cache import Cache, Store, Versioned
@@ -57,17 +58,17 @@ class Observer:
     def councilor(self, deleted: bool, body: RawObject) -> None:
         """Take a watch event of a Councilor."""
         item = ObservedCouncilor.from_object(body)
-        self._observe(self._cache.councilors, item, item.uid, deleted)
+        self._observe("councilors", self._cache.councilors, item, item.uid, deleted)
 
     def cron_job(self, deleted: bool, body: RawObject) -> None:
         """Take a watch event of a CronJob with the operator's label."""
         item = ObservedCronJob.from_object(body)
-        self._observe(self._cache.cron_jobs, item, item.councilor_uid, deleted)
+        self._observe("cronjobs", self._cache.cron_jobs, item, item.councilor_uid, deleted)
 
     def job(self, deleted: bool, body: RawObject) -> None:
         """Take a watch event of a Job with the operator's label."""
         item = ObservedJob.from_object(body)
-        self._observe(self._cache.jobs, item, item.councilor_uid, deleted)
+        self._observe("jobs", self._cache.jobs, item, item.councilor_uid, deleted)
 
     async def resync(self, every: timedelta) -> None:
         """List everything now and then, for ever: watches may miss deletions, and a level-based pass costs little.
@@ -85,6 +86,7 @@ class Observer:
                     "--server-side -f crds/`"
                 ) from error
             except ApiError as error:
+                self._metrics.list_failures.inc()
                 logger.warning("listing failed, again in %.0f s: %s", retry, error.message)
                 await asyncio.sleep(retry)
                 retry = min(2 * retry, LAST_LIST_RETRY_SECONDS)
@@ -94,21 +96,28 @@ class Observer:
 
     async def list(self) -> None:
         """List everything once and ask for a pass over every Councilor; raises the errors of `errors.py`."""
+        started = monotonic()
         # Children first: a Councilor must not be judged by children that were not listed yet.
         jobs, jobs_version = await self._lists.jobs()
         cron_jobs, cron_jobs_version = await self._lists.cron_jobs()
         councilors, councilors_version = await self._lists.councilors()
-        self._cache.jobs.replace(jobs, jobs_version)
-        self._cache.cron_jobs.replace(cron_jobs, cron_jobs_version)
-        self._cache.councilors.replace(councilors, councilors_version)
+        corrections = {
+            "jobs": len(self._cache.jobs.replace(jobs, jobs_version)),
+            "cronjobs": len(self._cache.cron_jobs.replace(cron_jobs, cron_jobs_version)),
+            "councilors": len(self._cache.councilors.replace(councilors, councilors_version)),
+        }
+        if self.synced.is_set():
+            for resource, number in corrections.items():
+                self._metrics.list_corrections.labels(resource).inc(number)
         self.last_list = self._clock()
         self._metrics.last_list.set(self.last_list.timestamp())
-        self._metrics.councilors.set(len(self._cache.councilors))
+        self._metrics.list_seconds.observe(monotonic() - started)
         self.synced.set()
         for councilor in councilors:
             self._queue.add(councilor.uid)
 
-    def _observe(self, store: Store[Item], item: Item, councilor_uid: str, deleted: bool) -> None:
+    def _observe(self, resource: str, store: Store[Item], item: Item, councilor_uid: str, deleted: bool) -> None:
+        self._metrics.watch_events.labels(resource).inc()
         if deleted:
             store.drop(item)
             changed = True

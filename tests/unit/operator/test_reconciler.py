@@ -92,11 +92,12 @@ class Operator:
         return self.metrics.registry.get_sample_value("councilor_operator_reconciles_total", {"result": result}) or 0.0
 
     def counted_runs(self) -> float:
-        samples = (
-            self.metrics.registry.get_sample_value("councilor_runs_total", {"result": result})
-            for result in ("success", "warning", "error", "failed", "skipped")
+        return sum(
+            sample.value
+            for family in self.metrics.registry.collect()
+            for sample in family.samples
+            if sample.name == "councilor_runs_total"
         )
-        return sum(sample or 0.0 for sample in samples)
 
 
 async def turns() -> None:
