@@ -63,14 +63,16 @@ class Health:
 
     def ready(self) -> Findings:
         """Check that everything was listed once: credentials, rights and the CRD are there, and passes are made."""
-        synced = self._observer.synced.is_set()
-        return {"first-list": None if synced else "not everything was listed yet: see the log if this lasts"}
+        if self._observer.synced.is_set():
+            return {"first-list": None}
+        return {"first-list": f"not everything was listed yet: {self._observer.list_problem or 'it is being read'}"}
 
     def _lists(self) -> str | None:
         since = self._observer.last_list or self._observer.started
         if self._clock() - since <= self._limits.list_age:
             return None
-        return f"no full list since {since.isoformat(timespec='seconds')}: is the API server reachable?"
+        problem = self._observer.list_problem or "the API server takes long to answer"
+        return f"no full list since {since.isoformat(timespec='seconds')}: {problem}"
 
     def _waiting(self) -> str | None:
         seconds = self._queue.oldest_age

@@ -53,6 +53,8 @@ class Observer:
         self.synced = asyncio.Event()
         """Set once everything has been listed: before that, what is missing from the cache may well exist."""
         self.last_list: datetime | None = None
+        self.list_problem: str | None = None
+        """Why the last attempt to list failed, for a person."""
         self.started = clock()
 
     def councilor(self, deleted: bool, body: RawObject) -> None:
@@ -87,6 +89,7 @@ class Observer:
                 ) from error
             except ApiError as error:
                 self._metrics.list_failures.inc()
+                self.list_problem = error.message
                 logger.warning("listing failed, again in %.0f s: %s", retry, error.message)
                 await asyncio.sleep(retry)
                 retry = min(2 * retry, LAST_LIST_RETRY_SECONDS)
@@ -109,7 +112,7 @@ class Observer:
         if self.synced.is_set():
             for resource, number in corrections.items():
                 self._metrics.list_corrections.labels(resource).inc(number)
-        self.last_list = self._clock()
+        self.last_list, self.list_problem = self._clock(), None
         self._metrics.last_list.set(self.last_list.timestamp())
         self._metrics.list_seconds.observe(monotonic() - started)
         self.synced.set()

@@ -45,7 +45,10 @@ async def test_lists_that_stop_coming(parts: Parts) -> None:
     parts.clock.advance(minutes=10 * MISSED_LISTS)
     assert parts.wrong() == {}
     parts.clock.advance(seconds=1)
-    assert parts.wrong() == {"lists": "no full list since 2026-03-02T09:30:00+00:00: is the API server reachable?"}
+    since = "no full list since 2026-03-02T09:30:00+00:00"
+    assert parts.wrong() == {"lists": f"{since}: the API server takes long to answer"}
+    parts.observer.list_problem = "the API server cannot be reached: TimeoutError"
+    assert parts.wrong() == {"lists": f"{since}: the API server cannot be reached: TimeoutError"}
     await parts.observer.list()
     assert parts.wrong() == {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -17,7 +18,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from councilor_operator.api.status import NotifiedChannel, Run
 from councilor_operator.connection import target
 from councilor_operator.councilor_metrics import CouncilorCollector
+from councilor_operator.errors import ConfigurationError
 from councilor_operator.metrics import Metrics
+from councilor_operator.process import serve_metrics
 from tests import factories
 from tests.factories import NOW
 
@@ -174,6 +177,14 @@ def test_duration_and_what_was_not_delivered() -> None:
     assert sample(metrics, "councilor_run_record_failures_total") == 1
     assert sample(metrics, "councilor_notifications_total", outcome="delivered") == 1
     assert sample(metrics, "councilor_notifications_total", outcome="failed") == 2
+
+
+def test_a_port_that_is_taken_is_named() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        config = factories.config(metrics_port=port, listen_address="127.0.0.1")
+        with pytest.raises(ConfigurationError, match=f"COUNCILOR_METRICS_PORT: 127.0.0.1 port {port} "):
+            serve_metrics(config, Metrics())
 
 
 @pytest.mark.parametrize(

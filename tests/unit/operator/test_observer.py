@@ -152,6 +152,41 @@ async def test_lists_are_tried_again_until_one_succeeds(
     assert await parts.queued() == [UID]
 
 
+async def test_why_lists_fail_is_known_until_one_succeeds(parts: Parts) -> None:
+    parts.lists.failures = [RejectedError("jobs.batch is forbidden", status=403)]
+    task = asyncio.create_task(parts.observer.resync(timedelta(hours=1)))
+    async with asyncio.timeout(10):
+        while parts.observer.list_problem is None:
+            await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert parts.observer.list_problem == "jobs.batch is forbidden"
+    assert parts.metrics.registry.get_sample_value("councilor_operator_list_failures_total") == 1
+    await parts.observer.list()
+    assert parts.observer.list_problem is None
+
+
+async def test_a_list_counts_what_the_watches_did_not_tell(parts: Parts) -> None:
+    parts.lists.items = ([factories.councilor()], [], [factories.job()])
+    await parts.observer.list()
+    assert corrections(parts) == {"councilors": 0, "cronjobs": 0, "jobs": 0}
+    parts.observer.job(False, factories.job_body(resource_version="400"))
+    unheard_of = factories.cron_job(build(), resource_version="1001")
+    parts.lists.items = ([factories.councilor(resource_version="101")], [unheard_of], [])
+    await parts.observer.list()
+    assert corrections(parts) == {"councilors": 1, "cronjobs": 1, "jobs": 1}
+    await parts.observer.list()
+    assert corrections(parts) == {"councilors": 1, "cronjobs": 1, "jobs": 1}
+
+
+def corrections(parts: Parts) -> dict[str, float | None]:
+    sample = parts.metrics.registry.get_sample_value
+    return {
+        resource: sample("councilor_operator_list_corrections_total", {"resource": resource})
+        for resource in ("councilors", "cronjobs", "jobs")
+    }
+
+
 async def test_without_the_crd_the_process_ends_and_says_how_to_get_it(parts: Parts) -> None:
     parts.lists.failures = [NotFoundError("the server could not find the requested resource", status=404)]
     with pytest.raises(ConfigurationError, match="kubectl apply --server-side -f crds/"):
