@@ -155,9 +155,7 @@ async def test_lists_are_tried_again_until_one_succeeds(
 async def test_why_lists_fail_is_known_until_one_succeeds(parts: Parts) -> None:
     parts.lists.failures = [RejectedError("jobs.batch is forbidden", status=403)]
     task = asyncio.create_task(parts.observer.resync(timedelta(hours=1)))
-    async with asyncio.timeout(10):
-        while parts.observer.list_problem is None:
-            await asyncio.sleep(0)
+    await asyncio.sleep(0)  # these lists answer without waiting
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert parts.observer.list_problem == "jobs.batch is forbidden"
