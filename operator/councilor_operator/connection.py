@@ -66,7 +66,13 @@ class Connection:
         configuration = self._client.configuration
         if content_type == APPLY:
             body = apply_document(body)
-        headers = {"Accept": JSON, "Content-Type": content_type, "User-Agent": f"councilor-operator/{__version__}"}
+        headers = {
+            "Accept": JSON,
+            # Compressing long lists costs the API server more than sending them.
+            "Accept-Encoding": "identity",
+            "Content-Type": content_type,
+            "User-Agent": f"councilor-operator/{__version__}",
+        }
         # Asked for each time: the token of a service account is rotated on disk.
         if authorization := await configuration.get_api_key_with_prefix("BearerToken"):
             headers["Authorization"] = authorization

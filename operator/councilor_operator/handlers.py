@@ -13,6 +13,21 @@ from councilor_operator.constants import GROUP, LABEL_MANAGED_BY, MANAGED_BY, PL
 from councilor_operator.observer import Observer
 
 
+class NoDiffBase(kopf.DiffBaseStorage):
+    """Keeps nothing: kopf would copy every object of every event deeply, for handlers that do not exist."""
+
+    def build(self, *, body: kopf.Body, extra_fields: Any = None) -> kopf.BodyEssence:  # noqa: ARG002 - kopf's signature
+        """Return an empty essence."""
+        return kopf.BodyEssence()
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:  # noqa: ARG002 - kopf's signature
+        """Return nothing, as for an object that was never handled."""
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Store nothing."""
+
+
 def build_settings() -> kopf.OperatorSettings:
     """Return kopf's settings (kopf 1.45)."""
     settings = kopf.OperatorSettings()
@@ -28,15 +43,13 @@ def build_settings() -> kopf.OperatorSettings:
     settings.watching.chunk_size = 100
     # A watched object's last state is kept for as long as its queue waits for another event.
     settings.queueing.idle_timeout = 0.1
-    selector = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
-    settings.watching.label_selectors["batch", "v1", "cronjobs"] = selector
-    settings.watching.label_selectors["batch", "v1", "jobs"] = selector
+    settings.watching.label_selectors["batch", "v1", "jobs"] = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
     # Below the Pod's grace period.
     settings.process.ultimate_exiting_timeout = 20
     # Unused by event handlers; the defaults would collide with other operators if that ever changed.
     settings.persistence.finalizer = f"{GROUP}/finalizer"
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
-    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
+    settings.persistence.diffbase_storage = NoDiffBase()
     # Events are sent on transitions by the reconciler, never made from log lines.
     settings.posting.enabled = False
     return settings

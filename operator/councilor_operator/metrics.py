@@ -123,7 +123,7 @@ class Metrics:
         )
         self.event_failures = Counter(
             "councilor_operator_event_failures",
-            "Events about Councilors that the API server did not take; the status has what they say.",
+            "Events about Councilors that were not sent: refused, or too many at once. The status has what they say.",
             registry=self.registry,
         )
         self.watch_events = Counter(

@@ -4,10 +4,10 @@ Decisions take these values, never raw API objects; managed fields and everythin
 which keeps the cache small at thousands of Councilors.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Any, Generic, Literal, Self, TypeVar
 
 from councilor_operator.constants import ANNOTATION_SCHEDULED_AT, LABEL_COUNCILOR_UID
 
@@ -21,6 +21,24 @@ def parse_time(value: str | None) -> datetime | None:
 
 def _required_time(value: str) -> datetime:
     return datetime.fromisoformat(value)
+
+
+def _own_annotations(metadata: RawObject) -> dict[str, str]:
+    # kubectl keeps a copy of the whole manifest in one of its own.
+    annotations: Mapping[str, str] = metadata.get("annotations", {})
+    return {key: value for key, value in annotations.items() if not key.startswith("kubectl.kubernetes.io/")}
+
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """A part of a list of one resource."""
+
+    items: Sequence[Item]
+    version: int
+    """Version of the list: the same on every page, unless the list spans namespaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +56,11 @@ class ObservedCouncilor:
     spec: RawObject
     status: RawObject
 
+    @property
+    def full_name(self) -> str:
+        """Namespace and name."""
+        return f"{self.namespace}/{self.name}"
+
     @classmethod
     def from_object(cls, body: RawObject) -> Self:
         """Make it from an API object."""
@@ -50,11 +73,7 @@ class ObservedCouncilor:
             resource_version=metadata["resourceVersion"],
             created_at=_required_time(metadata["creationTimestamp"]),
             deleting="deletionTimestamp" in metadata,
-            annotations={
-                key: value
-                for key, value in metadata.get("annotations", {}).items()
-                if not key.startswith("kubectl.kubernetes.io/")
-            },
+            annotations=_own_annotations(metadata),
             spec=body.get("spec", {}),
             status=body.get("status", {}),
         )
@@ -62,36 +81,52 @@ class ObservedCouncilor:
 
 @dataclass(frozen=True, slots=True)
 class ObservedCronJob:
-    """A CronJob that carries a Councilor's label."""
+    """A CronJob, of a Councilor or of anybody else: whose it is, is a decision."""
 
     namespace: str
     name: str
     uid: str
     councilor_uid: str
     resource_version: str
+    generation: int
+    """Moves with every change of the spec, whoever makes it."""
     created_at: datetime
     deleting: bool
-    metadata: RawObject
-    """Labels, annotations and owner references."""
-    spec: RawObject
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    owners: Sequence[RawObject]
+    """Owner references."""
+    schedule: str
+    time_zone: str | None
+    suspended: bool
     last_schedule_time: datetime | None
 
     @classmethod
     def from_object(cls, body: RawObject) -> Self:
         """Make it from an API object."""
-        metadata = body["metadata"]
+        metadata, spec = body["metadata"], body["spec"]
         return cls(
             namespace=metadata["namespace"],
             name=metadata["name"],
             uid=metadata["uid"],
             councilor_uid=metadata.get("labels", {}).get(LABEL_COUNCILOR_UID, ""),
             resource_version=metadata["resourceVersion"],
+            generation=metadata["generation"],
             created_at=_required_time(metadata["creationTimestamp"]),
             deleting="deletionTimestamp" in metadata,
-            metadata={key: metadata.get(key, {}) for key in ("labels", "annotations", "ownerReferences")},
-            spec=body["spec"],
+            labels=metadata.get("labels", {}),
+            annotations=_own_annotations(metadata),
+            owners=metadata.get("ownerReferences", ()),
+            schedule=spec["schedule"],
+            time_zone=spec.get("timeZone"),
+            suspended=spec.get("suspend", False),
             last_schedule_time=parse_time(body.get("status", {}).get("lastScheduleTime")),
         )
+
+    @property
+    def full_name(self) -> str:
+        """Namespace and name."""
+        return f"{self.namespace}/{self.name}"
 
     @property
     def anchor(self) -> datetime:
@@ -101,8 +136,7 @@ class ObservedCronJob:
     @property
     def owner_uid(self) -> str | None:
         """UID of the controlling owner."""
-        owners = self.metadata["ownerReferences"] or ()
-        return next((owner["uid"] for owner in owners if owner.get("controller")), None)
+        return next((owner["uid"] for owner in self.owners if owner.get("controller")), None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Literal, TypeGuard
 from pydantic import ValidationError
 
 from councilor_operator.api.spec import CouncilorSpec
-from councilor_operator.api.status import CouncilorStatus, Run
+from councilor_operator.api.status import AppliedCronJob, CouncilorStatus, Run
 from councilor_operator.builders import (
     CONTRACT_LIMIT,
     Manifest,
@@ -22,7 +22,6 @@ from councilor_operator.builders import (
 )
 from councilor_operator.config import OperatorConfig
 from councilor_operator.constants import ANNOTATION_RUN_NOW, ConditionReason
-from councilor_operator.drift import covers
 from councilor_operator.names import cron_job_name
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, ObservedPod
 from councilor_operator.runs.ledger import add_missed, fold
@@ -145,7 +144,7 @@ def decide(observation: Observation, config: OperatorConfig, now: datetime) -> D
             manifest=None,
             run_now=_asked_for(observation, ledger, "Allow"),
         )
-    action = _apply(compiled.manifest, observation.cron_job)
+    action = _apply(compiled, observation.cron_job, ledger.applied_cron_job)
     missed: tuple[datetime, ...] = ()
     # Under a spec that is about to change, or while suspended, no time counts.
     if action is None and runs_on(observation.cron_job):
@@ -248,7 +247,7 @@ def _foreign(cron_job: ObservedCronJob | None, councilor: ObservedCouncilor) -> 
 
 def runs_on(cron_job: ObservedCronJob | None) -> TypeGuard[ObservedCronJob]:
     """Tell whether a CronJob exists and starts runs."""
-    return cron_job is not None and not cron_job.spec.get("suspend", False)
+    return cron_job is not None and not cron_job.suspended
 
 
 def _reset_after_change(status: CouncilorStatus, councilor: ObservedCouncilor) -> CouncilorStatus:
@@ -263,18 +262,33 @@ def _breaker_open(spec: CouncilorSpec, ledger: CouncilorStatus) -> bool:
     return ledger.stats is not None and 0 < limit <= ledger.stats.consecutive_failures
 
 
-def _apply(manifest: Manifest, cron_job: ObservedCronJob | None) -> Apply | None:
+def _apply(compiled: _Compiled, cron_job: ObservedCronJob | None, applied: AppliedCronJob | None) -> Apply | None:
+    manifest, schedule = compiled.manifest, compiled.schedule
     if cron_job is None:
         return Apply(manifest, fast_forward=False)
     if cron_job.deleting:
         # Its end brings the next pass, which makes a new one.
         return None
-    # The input hash is one of the annotations.
-    wanted = {key: manifest["metadata"][key] for key in cron_job.metadata}
-    if covers(cron_job.metadata, wanted) and covers(cron_job.spec, manifest["spec"]):
+    if _as_left(cron_job, applied) and _as_marked(cron_job, manifest["metadata"]):
         return None
-    before, after = cron_job.spec, manifest["spec"]
-    starts_anew = any(before.get(field) != after[field] for field in ("schedule", "timeZone")) or (
-        before.get("suspend", False) and not after["suspend"]
+    after = manifest["spec"]
+    # A zone moves no run of an interval, and writing off its time so far would.
+    rescheduled = cron_job.schedule != after["schedule"] or (
+        schedule.interval is None and cron_job.time_zone != after["timeZone"]
     )
-    return Apply(manifest, fast_forward=starts_anew and not after["suspend"])
+    return Apply(manifest, fast_forward=not after["suspend"] and (cron_job.suspended or rescheduled))
+
+
+def _as_left(cron_job: ObservedCronJob, applied: AppliedCronJob | None) -> bool:
+    """Tell whether nobody changed the spec of a CronJob since the operator applied it."""
+    return applied is not None and (applied.uid, applied.generation) == (cron_job.uid, cron_job.generation)
+
+
+def _as_marked(cron_job: ObservedCronJob, wanted: Manifest) -> bool:
+    """Tell whether labels, annotations (the input hash is one) and owner reference are there; more may be."""
+    (owner,) = wanted["ownerReferences"]
+    return (
+        wanted["labels"].items() <= cron_job.labels.items()
+        and wanted["annotations"].items() <= cron_job.annotations.items()
+        and any(owner.items() <= reference.items() for reference in cron_job.owners)
+    )

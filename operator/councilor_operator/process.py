@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 from collections.abc import Awaitable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from time import monotonic
 
@@ -21,9 +22,13 @@ from councilor_operator.errors import ConfigurationError
 from councilor_operator.metrics import Metrics
 from councilor_operator.observer import Observer
 from councilor_operator.reconciler import Reconciler
+from councilor_operator.recorder import EventRecorder
 from councilor_operator.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)
+
+LATEST_WATCH_SECONDS = 10.0
+"""After so long the watches start, however much there is still to do."""
 
 
 def utc_now() -> datetime:
@@ -52,31 +57,42 @@ async def run(config: OperatorConfig) -> None:
         observer = Observer(
             cache=cache, queue=queue, lists=Listing(connection, config.namespaces), metrics=metrics, clock=utc_now
         )
+        cluster = KubernetesCluster(connection, instance=os.environ.get("HOSTNAME") or socket.gethostname())
+        recorder = EventRecorder(cluster, metrics)
         reconciler = Reconciler(
             cache=cache,
             queue=queue,
-            cluster=KubernetesCluster(connection, instance=os.environ.get("HOSTNAME") or socket.gethostname()),
+            cluster=cluster,
+            recorder=recorder,
             config=config,
             metrics=metrics,
             clock=utc_now,
         )
 
         async def work() -> None:
-            await observer.synced.wait()
+            await observer.children_listed.wait()
             await reconciler.work()
 
-        framework = kopf.operator(
-            registry=handlers.build_registry(observer),
-            settings=handlers.build_settings(),
-            standalone=True,
-            clusterwide=not config.namespaces,
-            namespaces=config.namespaces,
-        )
+        async def watch() -> None:
+            # kopf lists everything once more when it starts: not in the way of the first look at every Councilor.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LATEST_WATCH_SECONDS):
+                    await observer.synced.wait()
+                    await queue.empty()
+            await kopf.operator(
+                registry=handlers.build_registry(observer),
+                settings=handlers.build_settings(),
+                standalone=True,
+                clusterwide=not config.namespaces,
+                namespaces=config.namespaces,
+            )
+
         resync = timedelta(seconds=config.resync_seconds)
         checks = health.Health(observer=observer, queue=queue, limits=health.Limits.of_resync(resync), clock=utc_now)
         await until_first_ends(
-            framework,
+            watch(),
             observer.resync(resync),
+            recorder.work(),
             *([health.serve(config.listen_address, config.health_port, checks)] if config.health_port else []),
             *(work() for _ in range(config.workers)),
         )

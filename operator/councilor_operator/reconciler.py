@@ -19,8 +19,8 @@ from councilor_operator.config import OperatorConfig
 from councilor_operator.constants import ConditionReason
 from councilor_operator.errors import ApiError, ConflictError, NotFoundError, RejectedError, TransientError
 from councilor_operator.metrics import Metrics
-from councilor_operator.names import cron_job_name
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob
+from councilor_operator.recorder import EventRecorder
 from councilor_operator.runs.manual import RefuseRun, StartRun
 from councilor_operator.workqueue import WorkQueue
 
@@ -36,6 +36,7 @@ class Reconciler:
         cache: Cache,
         queue: WorkQueue[str],
         cluster: Cluster,
+        recorder: EventRecorder,
         config: OperatorConfig,
         metrics: Metrics,
         clock: Callable[[], datetime],
@@ -43,6 +44,7 @@ class Reconciler:
         self._cache = cache
         self._queue = queue
         self._cluster = cluster
+        self._recorder = recorder
         self._config = config
         self._metrics = metrics
         self._clock = clock
@@ -110,15 +112,11 @@ class Reconciler:
             for run in decision.finished:
                 self._metrics.count_run(run, scheduled.get(run.job_name))
             self._metrics.missed.inc(len(decision.missed))
-            await self._send(written, report.events, now)
+            self._recorder.record(written, report.events, now)
         return bool(patch) or decision.action is not None, report.look_again
 
     async def _gather(self, councilor: ObservedCouncilor, now: datetime) -> plan.Observation:
-        name = cron_job_name(councilor.name)
-        cron_job = next((item for item in self._cache.cron_jobs.of(councilor.uid) if item.name == name), None)
-        if cron_job is None:
-            # Nothing of ours is known under this name, but a foreign CronJob may have it, or ours lost its label.
-            cron_job = await self._cluster.find_cron_job(councilor.namespace, name)
+        cron_job = self._cache.cron_job_for(councilor)
         jobs = self._cache.jobs.of(councilor.uid)
         pods = {job.uid: await self._cluster.pods_of(job) for job in plan.jobs_to_examine(councilor, jobs, now)}
         return plan.Observation(councilor=councilor, cron_job=cron_job, jobs=jobs, pods=pods)
@@ -199,15 +197,6 @@ class Reconciler:
         self._cache.cron_jobs.put(suspended)
         return suspended, refusal
 
-    async def _send(self, councilor: ObservedCouncilor, events: tuple[status.Event, ...], now: datetime) -> None:
-        for event in events:
-            try:
-                await self._cluster.send_event(councilor, event, now)
-            except ApiError as error:
-                # Events are a courtesy: the status has it all.
-                self._metrics.event_failures.inc()
-                logger.warning("event %s for %s was not sent: %s", event.reason, councilor.name, error.message)
-
     def _finish(self, uid: str, result: str) -> None:
         self._metrics.reconciles.labels(result).inc()
         self._queue.done(uid)
@@ -220,4 +209,4 @@ class Reconciler:
 
     def _name(self, uid: str) -> str:
         councilor = self._cache.councilors.get(uid)
-        return f"{councilor.namespace}/{councilor.name}" if councilor else uid
+        return councilor.full_name if councilor else uid

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from councilor_operator.api.status import Condition, CouncilorStatus, Run, RunNow
+from councilor_operator.api.status import AppliedCronJob, Condition, CouncilorStatus, Run, RunNow
 from councilor_operator.constants import ConditionReason, ConditionType
 from councilor_operator.observed import ObservedCronJob, ObservedJob
 from councilor_operator.plan import START_TOLERANCE, Decision, Observation, Refusal, overdue
@@ -19,7 +19,7 @@ NEXT_RUNS = 3
 LATE = timedelta(seconds=5)
 """How long after a scheduled time to look again when nothing was heard."""
 UNWATCHED = timedelta(seconds=15)
-"""How often to look at Pods that do not start and at foreign CronJobs: no watch tells of them."""
+"""How often to look at Pods that do not start: no watch tells of them."""
 
 Phase = Literal["Scheduled", "Running", "Paused", "Suspended", "Invalid"]
 
@@ -84,6 +84,9 @@ def report(
             ),
             "phase": _phase(decision, refusal, active),
             "cron_job_name": cron_job.name if cron_job else None,
+            "applied_cron_job": AppliedCronJob(uid=cron_job.uid, generation=cron_job.generation)
+            if refusal is None and cron_job
+            else None,
             "schedule": decision.schedule.cron_expression if decision.schedule else None,
             "time_zone": zone,
             "next_run_times": tuple(_local(time, zone) for time in upcoming) if upcoming and zone else None,
@@ -98,7 +101,7 @@ def report(
     return Report(
         status=status,
         events=(*_events(decision, status), *_run_now_events(run_now)),
-        look_again=_look_again(active, refusal, due, now),
+        look_again=_look_again(active, due, now),
     )
 
 
@@ -242,9 +245,7 @@ def _phase(decision: Decision, refusal: Refusal | None, active: list[ObservedJob
     return "Suspended" if decision.breaker_open else "Scheduled"
 
 
-def _look_again(
-    active: list[ObservedJob], refusal: Refusal | None, due: list[datetime], now: datetime
-) -> datetime | None:
+def _look_again(active: list[ObservedJob], due: list[datetime], now: datetime) -> datetime | None:
     """Return when to look although nothing was heard: `due` times of the schedule, and what happens where no watch
     looks."""
     looks = list(due)
@@ -253,9 +254,6 @@ def _look_again(
             looks.append(now + UNWATCHED)
         elif not job.ready:
             looks.append(job.began + START_TOLERANCE)
-    if refusal is not None and refusal.reason == ConditionReason.NAME_CONFLICT:
-        # Most often the CronJob of a Councilor of this name that was deleted a moment ago and is being collected.
-        looks.append(now + UNWATCHED)
     return min(looks, default=None)
 
 

@@ -32,6 +32,7 @@ class WorkQueue(Generic[Key]):
         self._failures: dict[Key, int] = {}
         self._sequence = itertools.count()
         self._wakeup = asyncio.Event()
+        self._drained = asyncio.Event()
 
     def __len__(self) -> int:
         """Return how many keys wait to be processed now."""
@@ -85,6 +86,8 @@ class WorkQueue(Generic[Key]):
                 del self._added_at[key]
                 self._in_work[key] = False
                 self._taken_at[key] = self._clock()
+                if not self._waiting:
+                    self._drained.set()
                 return key
             self._wakeup.clear()
             pause = self._delayed[0][0] - self._clock() if self._delayed else None
@@ -93,6 +96,12 @@ class WorkQueue(Generic[Key]):
                     await self._wakeup.wait()
             except TimeoutError:
                 continue
+
+    async def empty(self) -> None:
+        """Wait until no key waits to be processed now."""
+        while self._waiting:
+            self._drained.clear()
+            await self._drained.wait()
 
     def done(self, key: Key) -> None:
         """Say that `key` was processed without failure."""

@@ -51,6 +51,19 @@ class OperatorProcess:
         """End it as a crash would."""
         self._end(signal.SIGKILL)
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def freeze(self) -> None:
+        """Stop it in its tracks; its connections stay open."""
+        self._send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._send(signal.SIGCONT)
+
     def stop(self) -> int:
         """Ask it to end and wait; returns the exit code."""
         return self._end(signal.SIGTERM)
@@ -62,10 +75,14 @@ class OperatorProcess:
     def _end(self, how: signal.Signals) -> int:
         if self._process is None:
             return 0
-        self._process.send_signal(how)
+        self._send(how)
         code = self._process.wait(timeout=30)
         self._process = None
         return code
+
+    def _send(self, number: signal.Signals) -> None:
+        assert self._process is not None, "the operator was not started"
+        self._process.send_signal(number)
 
     def _healthy(self) -> bool:
         if self._process is not None and self._process.poll() is not None:

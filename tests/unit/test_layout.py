@@ -114,7 +114,7 @@ def test_the_runner_loads_nothing_of_the_operators_dependencies() -> None:
 
 
 def test_pure_modules_load_no_client() -> None:
-    pure = ("plan", "builders", "status", "api.crd", "drift", "runs.outcome", "runs.ledger", "observed", "schedule")
+    pure = ("plan", "builders", "status", "api.crd", "runs.outcome", "runs.ledger", "observed", "schedule")
     loaded = loaded_by("import " + ", ".join(f"councilor_operator.{module}" for module in pure))
     assert "councilor_operator" in loaded
     assert loaded.isdisjoint({"kopf", "kubernetes", "aiohttp", "pymongo", "httpx"})

@@ -126,6 +126,15 @@ class RunNow(StatusModel):
     """For a person: why there is none and what to do."""
 
 
+class AppliedCronJob(StatusModel):
+    """The CronJob as the operator left it; another generation means that somebody changed its spec since."""
+
+    uid: str
+    """Its UID."""
+    generation: int
+    """Its generation."""
+
+
 class Stats(StatusModel):
     """Counters; each Job is counted once."""
 
@@ -163,6 +172,8 @@ class CouncilorStatus(StatusModel):
     """The state in one word."""
     cron_job_name: str | None = None
     """Name of the CronJob."""
+    applied_cron_job: AppliedCronJob | None = None
+    """The CronJob as the operator left it, while the condition Ready is True."""
     schedule: str | None = None
     """The compiled schedule, as it stands in the CronJob."""
     time_zone: str | None = None

@@ -190,7 +190,7 @@ def test_scrapes_while_the_cache_changes() -> None:
                 factories.councilor(uid=f"{version}-{number}", resource_version=str(100 * version + number))
                 for number in range(50)
             ]
-            cache.councilors.replace(items, str(100 * version + 99))
+            cache.councilors.replace(items, 100 * version + 99)
             for item in items[::2]:
                 cache.councilors.drop(item)
     finally:

@@ -610,14 +610,6 @@ def test_a_run_that_does_not_get_going_is_looked_at_again_soon() -> None:
     assert look - NOW <= timedelta(minutes=5)
 
 
-def test_a_name_conflict_is_looked_at_again_soon() -> None:
-    """A Councilor deleted and made anew meets the CronJob of its predecessor until that is collected; that CronJob's
-    events belong to the old UID."""
-    look = foreign().step().report.look_again
-    assert look is not None
-    assert look - NOW <= timedelta(minutes=5)
-
-
 # --- what the apply met -----------------------------------------------------------------------------------------------
 
 

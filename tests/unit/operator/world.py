@@ -102,14 +102,16 @@ class World:
             case plan.Apply(manifest, fast_forward):
                 last = None if self.cron_job is None else self.cron_job["status"].get("lastScheduleTime")
                 created = NOW if self.cron_job is None else datetime.fromisoformat(self._created())
-                self.cron_job = factories.cron_job_body(manifest, created_at=created)
+                before, self.cron_job = self.cron_job, factories.cron_job_body(manifest, created_at=created)
+                if before is not None:
+                    self.cron_job = factories.next_generation(before, self.cron_job)
                 if fast_forward:
                     last = factories.rfc3339(self.now)
                 if last is not None:
                     self.cron_job["status"]["lastScheduleTime"] = last
             case plan.Suspend():
                 assert self.cron_job is not None, "there is nothing to suspend"
-                self.cron_job["spec"]["suspend"] = True
+                self.edit_cron_job({"spec": {"suspend": True}})
             case None:
                 pass
 
@@ -126,7 +128,7 @@ class World:
     def edit_cron_job(self, change: Body) -> None:
         """Merge something foreign into the CronJob."""
         assert self.cron_job is not None
-        self.cron_job = merged(self.cron_job, change)
+        self.cron_job = factories.next_generation(self.cron_job, merged(self.cron_job, change))
 
     def add_job(self, uid: str, pods: list[Body] | None = None, **over: Any) -> None:
         """Put a Job with its Pods into the world."""
