@@ -45,6 +45,14 @@ class Store(Generic[Observed]):
         """Return an object by its UID."""
         return self._objects.get(uid)
 
+    def snapshot(self) -> tuple[Observed, ...]:
+        """Return all objects as they are now; the one method that other threads may call.
+
+        Safe beside the event loop, which changes the dictionary meanwhile: CPython copies it in one step, since neither
+        keys nor values have code of their own that runs at it, and the objects never change.
+        """
+        return tuple(self._objects.copy().values())
+
     def of(self, group: str) -> list[Observed]:
         """Return the objects of one group."""
         return [self._objects[uid] for uid in self._groups.get(group, ())]

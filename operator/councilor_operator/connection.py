@@ -7,9 +7,10 @@ the errors of `errors.py` here and nowhere else.
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -36,11 +37,19 @@ MERGE_PATCH: Final = "application/merge-patch+json"
 JSON: Final = "application/json"
 
 
+NO_ANSWER: Final = "error"
+"""Takes the place of an HTTP status code where there was none."""
+
+RequestCount = Callable[[str, str, str, float], None]
+"""Is told of each request: verb, resource, HTTP status code or `NO_ANSWER`, seconds."""
+
+
 class Connection:
     """A pool of connections to one API server."""
 
-    def __init__(self, client: ApiClient) -> None:
+    def __init__(self, client: ApiClient, count: RequestCount) -> None:
         self._client = client
+        self._count = count
 
     async def request(
         self,
@@ -69,17 +78,34 @@ class Connection:
         if authorization := await configuration.get_api_key_with_prefix("BearerToken"):
             headers["Authorization"] = authorization
         url = configuration.host + path + (f"?{urlencode(parameters)}" if parameters else "")
+        started, code = monotonic(), NO_ANSWER
         try:
             response = await self._client.rest_client.request(
                 method, url, headers=headers, body=body, _request_timeout=REQUEST_TIMEOUT_SECONDS
             )
             content = await response.read()
+            code = str(response.status)
         except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, OSError) as error:
             raise TransientError(f"the API server cannot be reached: {type(error).__name__}") from error
+        finally:
+            self._count(*target(method, path), code, monotonic() - started)
         if response.status >= 300:
             raise _error(response.status, content, response.headers.get("Retry-After"))
         answer: dict[str, Any] = json.loads(content)
         return answer
+
+
+_VERBS: Final = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
+
+
+def target(method: str, path: str) -> tuple[str, str]:
+    """Return verb and resource of a request as RBAC rules write them (Kubernetes API, resource URIs)."""
+    parts = path.strip("/").split("/")[2 if path.startswith("/api/") else 3 :]
+    if parts[0] == "namespaces" and len(parts) > 2:
+        parts = parts[2:]
+    resource, *name_and_subresource = parts
+    verb = _VERBS.get(method) or ("get" if name_and_subresource else "list")
+    return verb, "/".join([resource, *name_and_subresource[1:]])
 
 
 # Characters that JSON leaves as they are inside strings, and YAML refuses or folds there (YAML 1.1 and 1.2,
@@ -97,8 +123,8 @@ def apply_document(manifest: Mapping[str, Any]) -> bytes:
 
 
 @asynccontextmanager
-async def connect() -> AsyncIterator[Connection]:
-    """Open a connection with the Pod's service account, else with the kubeconfig.
+async def connect(count: RequestCount) -> AsyncIterator[Connection]:
+    """Open a connection with the Pod's service account, else with the kubeconfig; `count` is told of each request.
 
     Raises `ConfigurationError` when there is neither.
     """
@@ -117,7 +143,7 @@ async def connect() -> AsyncIterator[Connection]:
     configuration.client_session_kwargs = {"trust_env": False}
     client = ApiClient(configuration)
     try:
-        yield Connection(client)
+        yield Connection(client, count)
     finally:
         await client.close()
 

@@ -72,16 +72,16 @@ class Reconciler:
         except ConflictError:
             # Somebody wrote in between. The watch brings the new version and with it the next pass; the retry is for
             # the case that it does not.
-            self._retry(uid, "retried")
+            self._retry(uid, "retried", "conflict")
         except TransientError as error:
-            self._retry(uid, "retried", at_least=error.retry_after or 0.0)
+            self._retry(uid, "retried", "transient", at_least=error.retry_after or 0.0)
             logger.warning("reconcile of %s postponed: %s", self._name(uid), error.message)
         except ApiError as error:
-            self._retry(uid, "failed")
+            self._retry(uid, "failed", "refused")
             logger.error("reconcile of %s refused: %s", self._name(uid), error.message)  # noqa: TRY400 - no trace needed
         except Exception:
             # A fault in the operator: this Councilor waits, the others go on.
-            self._retry(uid, "failed")
+            self._retry(uid, "failed", "fault")
             logger.exception("reconcile of %s failed", self._name(uid))
         else:
             self._finish(uid, "changed" if changed else "unchanged")
@@ -118,8 +118,9 @@ class Reconciler:
             written = await self._cluster.patch_status(councilor, patch)
             self._cache.councilors.put(written)
             self._metrics.writes.labels("status", "patch").inc()
+            scheduled = {job.name: job.scheduled_at for job in observation.jobs}
             for run in decision.finished:
-                self._metrics.count_run(run)
+                self._metrics.count_run(run, scheduled.get(run.job_name))
             self._metrics.missed.inc(len(decision.missed))
             self._metrics.unknown.inc(len(decision.unseen))
             for end in decision.reported:
@@ -246,8 +247,10 @@ class Reconciler:
         self._metrics.reconciles.labels(result).inc()
         self._queue.done(uid)
 
-    def _retry(self, uid: str, result: str, *, at_least: float = 0.0) -> None:
+    def _retry(self, uid: str, result: str, cause: str, *, at_least: float = 0.0) -> None:
         self._metrics.reconciles.labels(result).inc()
+        self._metrics.reconcile_errors.labels(cause).inc()
+        self._metrics.queue_retries.inc()
         self._queue.retry(uid, at_least=at_least)
 
     def _name(self, uid: str) -> str:

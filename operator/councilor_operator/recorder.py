@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from councilor_operator.errors import ApiError, NotFoundError
+from councilor_operator.metrics import Metrics
 from councilor_operator.observed import ObservedCouncilor
 from councilor_operator.status import Event
 
@@ -31,8 +32,9 @@ class Sender(Protocol):
 class EventRecorder:
     """Takes events from the passes and sends them when there is time."""
 
-    def __init__(self, sender: Sender, *, capacity: int = CAPACITY) -> None:
+    def __init__(self, sender: Sender, metrics: Metrics, *, capacity: int = CAPACITY) -> None:
         self._sender = sender
+        self._metrics = metrics
         self._waiting: asyncio.Queue[tuple[ObservedCouncilor, Event, datetime]] = asyncio.Queue(capacity)
 
     def record(self, councilor: ObservedCouncilor, events: Iterable[Event], now: datetime) -> None:
@@ -41,6 +43,7 @@ class EventRecorder:
             try:
                 self._waiting.put_nowait((councilor, event, now))
             except asyncio.QueueFull:
+                self._metrics.event_failures.inc()
                 logger.warning("event %s for %s is not sent: too many wait", event.reason, councilor.full_name)
 
     async def work(self) -> None:
@@ -53,6 +56,7 @@ class EventRecorder:
                 # Its namespace is being deleted: nobody will look.
                 continue
             except ApiError as error:
+                self._metrics.event_failures.inc()
                 logger.warning("event %s for %s was not sent: %s", event.reason, councilor.full_name, error.message)
             finally:
                 self._waiting.task_done()

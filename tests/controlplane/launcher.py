@@ -3,7 +3,9 @@
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 LAUNCHER = ROOT / "hack/cluster/cluster"
@@ -65,6 +67,12 @@ class ControlPlane:
                     words = [target["resource"], target["name"], target.get("subresource")]
                     writes.append(f"{entry['verb']} {'/'.join(word for word in words if word)}")
         return writes
+
+    def requests_of(self, user: str, *, since: int) -> Iterator[dict[str, Any]]:
+        """Yield the API server's records of a user's requests since a mark; that of a watch when it begins, too."""
+        with self.audit_log.open() as log:
+            log.seek(since)
+            yield from (entry for entry in map(json.loads, log) if entry["user"]["username"] == user)
 
     @property
     def audit_log(self) -> Path:

@@ -125,10 +125,7 @@ def test_kopf_stays_at_the_edge() -> None:
     assert users == {"__main__", "handlers", "process"}
 
 
-def test_the_kubernetes_client_stays_in_one_module() -> None:
-    users = {
-        path.stem
-        for path in modules(ROOT / "operator")
-        if {n.split(".")[0] for n in imported(path)} & {"kubernetes", "aiohttp"}
-    }
-    assert users == {"connection"}
+@pytest.mark.parametrize(("package", "users"), [("kubernetes", {"connection"}), ("aiohttp", {"connection", "health"})])
+def test_client_and_http_stay_where_they_belong(package: str, users: set[str]) -> None:
+    paths = modules(ROOT / "operator")
+    assert {path.stem for path in paths if package in {n.split(".")[0] for n in imported(path)}} == users

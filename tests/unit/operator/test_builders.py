@@ -581,6 +581,7 @@ CONFIG_WITHOUT_EFFECT: dict[str, Any] = {
     "resync_seconds": 60,
     "health_port": 1,
     "metrics_port": 0,
+    "metrics_per_councilor": False,
     "listen_address": "127.0.0.1",
     "log_level": "debug",
 }

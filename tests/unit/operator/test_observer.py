@@ -140,7 +140,6 @@ async def test_a_list_fills_the_cache_and_asks_for_every_councilor(parts: Parts)
     assert (len(parts.cache.councilors), len(parts.cache.cron_jobs), len(parts.cache.jobs)) == (3, 1, 1)
     assert parts.observer.synced.is_set()
     assert parts.observer.last_list == NOW
-    assert parts.metrics.registry.get_sample_value("councilor_operator_councilors") == 3
     assert parts.metrics.registry.get_sample_value("councilor_operator_last_list_timestamp_seconds") == NOW.timestamp()
 
 
@@ -214,6 +213,40 @@ async def test_lists_are_tried_again_until_one_succeeds(
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert await parts.queued() == [UID]
+
+
+async def test_why_lists_fail_is_known_until_one_succeeds(parts: Parts) -> None:
+    parts.lists.failures = [RejectedError("jobs.batch is forbidden", status=403)]
+    task = asyncio.create_task(parts.observer.resync(timedelta(hours=1)))
+    for _ in range(20):
+        await asyncio.sleep(0)  # these lists answer without waiting
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert parts.observer.list_problem == "jobs.batch is forbidden"
+    assert parts.metrics.registry.get_sample_value("councilor_operator_list_failures_total") == 1
+    await parts.observer.list()
+    assert parts.observer.list_problem is None
+
+
+async def test_a_list_counts_what_the_watches_did_not_tell(parts: Parts) -> None:
+    parts.lists.items = ([factories.councilor()], [], [factories.job()])
+    await parts.observer.list()
+    assert corrections(parts) == {"councilors": 0, "cronjobs": 0, "jobs": 0}
+    parts.observer.job(False, factories.job_body(resource_version="400"))
+    unheard_of = factories.cron_job(build(), resource_version="1001")
+    parts.lists.items = ([factories.councilor(resource_version="101")], [unheard_of], [])
+    await parts.observer.list()
+    assert corrections(parts) == {"councilors": 1, "cronjobs": 1, "jobs": 1}
+    await parts.observer.list()
+    assert corrections(parts) == {"councilors": 1, "cronjobs": 1, "jobs": 1}
+
+
+def corrections(parts: Parts) -> dict[str, float | None]:
+    sample = parts.metrics.registry.get_sample_value
+    return {
+        resource: sample("councilor_operator_list_corrections_total", {"resource": resource})
+        for resource in ("councilors", "cronjobs", "jobs")
+    }
 
 
 async def test_without_the_crd_the_process_ends_and_says_how_to_get_it(parts: Parts) -> None:

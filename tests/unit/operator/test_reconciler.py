@@ -38,7 +38,7 @@ class Operator:
         self.seconds = 0.0
         self.queue: WorkQueue[str] = WorkQueue(lambda: self.seconds)
         self.metrics = Metrics()
-        self.recorder = EventRecorder(cluster)
+        self.recorder = EventRecorder(cluster, self.metrics)
         self.observer = Observer(
             cache=self.cache, queue=self.queue, lists=Lists(cluster), metrics=self.metrics, clock=cluster.clock
         )
@@ -97,11 +97,12 @@ class Operator:
         return self.metrics.registry.get_sample_value("councilor_operator_reconciles_total", {"result": result}) or 0.0
 
     def counted_runs(self) -> float:
-        samples = (
-            self.metrics.registry.get_sample_value("councilor_runs_total", {"result": result})
-            for result in ("success", "warning", "error", "failed", "skipped")
+        return sum(
+            sample.value
+            for family in self.metrics.registry.collect()
+            for sample in family.samples
+            if sample.name == "councilor_runs_total"
         )
-        return sum(sample or 0.0 for sample in samples)
 
 
 async def turns() -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 import pytest
 
 from councilor_operator.errors import ApiError, RejectedError, TransientError
+from councilor_operator.metrics import Metrics
 from councilor_operator.observed import ObservedCouncilor
 from councilor_operator.recorder import EventRecorder
 from councilor_operator.status import Event
@@ -48,7 +49,7 @@ async def all_sent(recorder: EventRecorder) -> None:
 
 async def test_events_are_sent_in_order() -> None:
     sender = Sender()
-    recorder = EventRecorder(sender)
+    recorder = EventRecorder(sender, Metrics())
     recorder.record(factories.councilor(name="a"), [event("First"), event("Second")], NOW)
     recorder.record(factories.councilor(name="b"), [event("Third")], NOW)
     assert sender.sent == []
@@ -59,20 +60,24 @@ async def test_events_are_sent_in_order() -> None:
 @pytest.mark.parametrize("error", [TransientError("etcd is not there"), RejectedError("forbidden", status=403)])
 async def test_an_event_that_cannot_be_sent_is_given_up(error: ApiError, caplog: pytest.LogCaptureFixture) -> None:
     sender = Sender(error)
-    recorder = EventRecorder(sender)
+    metrics = Metrics()
+    recorder = EventRecorder(sender, metrics)
     recorder.record(factories.councilor(), [event("First"), event("Second")], NOW)
     with caplog.at_level(logging.WARNING):
         await all_sent(recorder)
     assert [reason for _, reason, _ in sender.sent] == ["Second"]
     assert "event First for council/licence-counsel was not sent" in caplog.text
     assert "a note" not in caplog.text
+    assert metrics.registry.get_sample_value("councilor_operator_event_failures_total") == 1
 
 
 async def test_a_full_queue_takes_no_more(caplog: pytest.LogCaptureFixture) -> None:
     sender = Sender()
-    recorder = EventRecorder(sender, capacity=2)
+    metrics = Metrics()
+    recorder = EventRecorder(sender, metrics, capacity=2)
     with caplog.at_level(logging.WARNING):
         recorder.record(factories.councilor(), [event("First"), event("Second"), event("Third")], NOW)
     assert "event Third for council/licence-counsel is not sent" in caplog.text
+    assert metrics.registry.get_sample_value("councilor_operator_event_failures_total") == 1
     await all_sent(recorder)
     assert [reason for _, reason, _ in sender.sent] == ["First", "Second"]
