@@ -203,7 +203,7 @@ class RunReport(_ReportModel):
     severity: Severity | None = None
     """None for a skipped run: nothing was judged. A run that failed is an error whatever the agent said."""
     exit_code: Annotated[int, Field(ge=-(2**31), lt=2**31)]
-    """How the runner's process ended (`ExitCode`)."""
+    """How the process of the run ended (`ExitCode`), also in the last word of a `report`, which speaks of the run."""
     agent_exit_code: int | None = None
     """What the agent's command ended with, None when Conductor did not say or there was no command."""
     reason: str

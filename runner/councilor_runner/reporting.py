@@ -3,12 +3,9 @@
     look ─▶ record ─▶ count ─▶ tell ─▶ report
 
 Its Pods died without a word, or MongoDB was away when they ended. The operator has counted the run and says as what;
-MongoDB gets the same, so that status and record agree. What became of the task meanwhile is not looked at: a result
-that comes after the run was counted as failed would make the two contradict each other for ever, and it stays
-readable where Conductor keeps it.
-
-A record that stands is the exception: then a Pod finished the run and died before its last word. The record stays,
-what it lacked is caught up on, and the report says what the record says.
+MongoDB gets the same, so that status and record agree; what became of the task meanwhile is not looked at
+(docs/decisions/0009). A record that stands is the exception: then a Pod finished the run and died before its last
+word. The record stays, what it lacked is caught up on, and the report says what the record says.
 
 May be repeated after a crash at any moment: the record is written once, counted once, and told again at worst.
 """

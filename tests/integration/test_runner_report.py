@@ -496,13 +496,12 @@ def killed_at_every_step(world: World) -> None:
 
 
 def test_killed_at_every_step(mongod_replica_set: Mongod, mongod_standalone: Mongod, tmp_path: Path) -> None:
-    def trial(mongod: Mongod) -> None:
-        mongod.drop_databases()
-        with world_on(mongod, tmp_path) as world:
-            killed_at_every_step(world)
-
-    with ThreadPoolExecutor() as side_by_side:
-        list(side_by_side.map(trial, (mongod_replica_set, mongod_standalone)))
+    with contextlib.ExitStack() as worlds, ThreadPoolExecutor() as side_by_side:
+        both = []
+        for mongod in (mongod_replica_set, mongod_standalone):
+            mongod.drop_databases()
+            both.append(worlds.enter_context(world_on(mongod, tmp_path)))
+        list(side_by_side.map(killed_at_every_step, both))
 
 
 def test_asked_to_end_before_anything_is_written(world: World) -> None:
