@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.conductor.fixtures import conductor_database, stub_conductor
@@ -19,6 +20,10 @@ __all__ = [
     "mongodb_uri",
     "stub_conductor",
 ]
+
+# How long an example takes is the machine's affair; speed belongs to the benchmark.
+hypothesis.settings.register_profile("any machine", deadline=None)
+hypothesis.settings.load_profile("any machine")
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -150,6 +150,13 @@ def cron_job_body(
     return body
 
 
+def next_generation(before: Mapping[str, Any], after: Body) -> Body:
+    """A CronJob after a write: the generation moves with the spec, as the API server moves it."""
+    moved = before["spec"] != after["spec"]
+    after["metadata"]["generation"] = before["metadata"]["generation"] + moved
+    return after
+
+
 def cron_job(manifest: Mapping[str, Any], **over: Any) -> ObservedCronJob:
     """What the operator observes of `cron_job_body(manifest, **over)`."""
     return ObservedCronJob.from_object(cron_job_body(manifest, **over))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from councilor_operator.config import PREFIX
-from councilor_operator.constants import GROUP, PLURAL
+from councilor_operator.rights import RULES
 
 Manifest = dict[str, Any]
 
@@ -99,19 +99,6 @@ def operator(installation: Installation) -> list[Manifest]:
     ]
 
 
-# No right to read Secrets or ConfigMaps. Jobs are deleted only where a run by hand replaces another one; for the rest
-# there are owner references. Of the events, those of a Job without a Pod are read: nothing else says who refused it.
-RULES: list[Manifest] = [
-    {"apiGroups": [GROUP], "resources": [PLURAL], "verbs": ["list", "watch"]},
-    {"apiGroups": [GROUP], "resources": [f"{PLURAL}/status"], "verbs": ["patch"]},
-    {"apiGroups": ["batch"], "resources": ["cronjobs"], "verbs": ["get", "list", "watch", "create", "patch"]},
-    {"apiGroups": ["batch"], "resources": ["cronjobs/status"], "verbs": ["patch"]},
-    {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list", "watch", "create", "delete"]},
-    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
-    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["list", "create"]},
-]
-
-
 def _deployment(installation: Installation) -> Manifest:
     # The selector of a Deployment cannot be changed: it holds only what never does.
     selector = {LABEL_NAME: OPERATOR}
@@ -141,7 +128,7 @@ def _pod(installation: Installation) -> Manifest:
         "METRICS_PORT": str(METRICS_PORT),
         **installation.settings,
     }
-    probe = {"httpGet": {"path": "/healthz", "port": "health"}}
+    alive, ready = ({"httpGet": {"path": path, "port": "health"}} for path in ("/healthz", "/readyz"))
     return {
         "serviceAccountName": OPERATOR,
         "terminationGracePeriodSeconds": 30,
@@ -161,8 +148,8 @@ def _pod(installation: Installation) -> Manifest:
                     {"name": "health", "containerPort": HEALTH_PORT},
                     {"name": "metrics", "containerPort": METRICS_PORT},
                 ],
-                "livenessProbe": {**probe, "initialDelaySeconds": 10, "periodSeconds": 10, "timeoutSeconds": 5},
-                "readinessProbe": {**probe, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 30},
+                "livenessProbe": {**alive, "initialDelaySeconds": 10, "periodSeconds": 10, "timeoutSeconds": 5},
+                "readinessProbe": {**ready, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 30},
                 "resources": {
                     "requests": {"cpu": "50m", "memory": "128Mi"},
                     "limits": {"memory": "512Mi"},

@@ -77,6 +77,9 @@ def build_cron_job(
         "spec": {
             "schedule": schedule.cron_expression,
             "timeZone": schedule.time_zone,
+            # Null is a claim too: server-side apply removes what others set. A deadline shorter than the interval keeps
+            # it from ever firing (batch/v1 CronJob); the runner looks after the Councilor's own.
+            "startingDeadlineSeconds": None,
             "suspend": suspended,
             "concurrencyPolicy": spec.concurrency_policy,
             "successfulJobsHistoryLimit": spec.history.successful_runs,
@@ -84,6 +87,12 @@ def build_cron_job(
             "jobTemplate": {
                 "metadata": {"labels": labels, "annotations": annotations},
                 "spec": {
+                    # One Pod at a time and at once, and a Job that stays until it is counted; defaults that others
+                    # might change.
+                    "parallelism": 1,
+                    "completions": 1,
+                    "suspend": False,
+                    "ttlSecondsAfterFinished": None,
                     "backoffLimit": spec.execution.retries,
                     "activeDeadlineSeconds": job_deadline_seconds(spec),
                     "podReplacementPolicy": "Failed",

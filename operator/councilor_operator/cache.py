@@ -1,4 +1,4 @@
-"""What the operator has seen of the cluster: observed objects by Councilor, fed by watch events and full lists.
+"""What the operator has seen of the cluster: Councilors with their children, fed by watch events and full lists.
 
 Watches tell of changes quickly but may lose deletions (after 410 Gone nobody tells what vanished meanwhile); full
 lists replace what is known. Both meet here: an object is only ever replaced by a newer version of itself.
@@ -7,6 +7,7 @@ lists replace what is known. Both meet here: an object is only ever replaced by 
 from collections.abc import Callable, Iterable
 from typing import Generic, Protocol, TypeVar
 
+from councilor_operator.names import cron_job_name
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob
 
 
@@ -28,7 +29,7 @@ Observed = TypeVar("Observed", bound=Versioned)
 
 
 class Store(Generic[Observed]):
-    """The newest known version of each object of one resource, grouped by the Councilor it belongs to."""
+    """The newest known version of each object of one resource, in groups that are asked for together."""
 
     def __init__(self, group: Callable[[Observed], str]) -> None:
         self._group = group
@@ -44,8 +45,16 @@ class Store(Generic[Observed]):
         """Return an object by its UID."""
         return self._objects.get(uid)
 
+    def snapshot(self) -> tuple[Observed, ...]:
+        """Return all objects as they are now; the one method that other threads may call.
+
+        Safe beside the event loop, which changes the dictionary meanwhile: CPython copies it in one step, since neither
+        keys nor values have code of their own that runs at it, and the objects never change.
+        """
+        return tuple(self._objects.copy().values())
+
     def of(self, group: str) -> list[Observed]:
-        """Return the objects of one Councilor."""
+        """Return the objects of one group."""
         return [self._objects[uid] for uid in self._groups.get(group, ())]
 
     def put(self, item: Observed) -> bool:
@@ -71,7 +80,7 @@ class Store(Generic[Observed]):
             self._ungroup(known)
             del self._objects[item.uid]
 
-    def replace(self, items: Iterable[Observed], list_version: str) -> list[Observed]:
+    def replace(self, items: Iterable[Observed], list_version: int) -> list[Observed]:
         """Take a full list; returns what was new, changed or gone. What the list lacks is gone, unless it is newer."""
         listed: set[str] = set()
         changed: list[Observed] = []
@@ -79,12 +88,10 @@ class Store(Generic[Observed]):
             listed.add(item.uid)
             if self.put(item):
                 changed.append(item)
-        gone = [
-            item for uid, item in self._objects.items() if uid not in listed and _version(item) <= int(list_version)
-        ]
+        gone = [item for uid, item in self._objects.items() if uid not in listed and _version(item) <= list_version]
         for item in gone:
             self.drop(item)
-        self._listed = int(list_version)
+        self._listed = list_version
         self._deleted.clear()
         return changed + gone
 
@@ -131,9 +138,19 @@ def _version(item: Versioned) -> int:
 
 
 class Cache:
-    """Councilors with their CronJobs and Jobs; each group is a Councilor's UID."""
+    """Councilors and CronJobs, grouped by the name that a Councilor's CronJob has; Jobs, by the Councilor's UID."""
 
     def __init__(self) -> None:
-        self.councilors: Store[ObservedCouncilor] = Store(lambda item: item.uid)
-        self.cron_jobs: Store[ObservedCronJob] = Store(lambda item: item.councilor_uid)
+        self.councilors: Store[ObservedCouncilor] = Store(_cron_job_of)
+        self.cron_jobs: Store[ObservedCronJob] = Store(lambda item: item.full_name)
         self.jobs = JobStore()
+
+    def cron_job_for(self, councilor: ObservedCouncilor) -> ObservedCronJob | None:
+        """Return the CronJob that has the name of a Councilor's, whoever it belongs to."""
+        named = self.cron_jobs.of(_cron_job_of(councilor))
+        # Two of one name: the deletion of the first was not heard of yet.
+        return max(named, key=lambda item: int(item.resource_version), default=None)
+
+
+def _cron_job_of(councilor: ObservedCouncilor) -> str:
+    return f"{councilor.namespace}/{cron_job_name(councilor.name)}"

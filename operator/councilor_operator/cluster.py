@@ -4,6 +4,7 @@
 later).
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -27,7 +28,14 @@ from councilor_operator.constants import (
     VERSION,
 )
 from councilor_operator.errors import ConflictError, NotFoundError, RejectedError
-from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, ObservedPod, RawObject
+from councilor_operator.observed import (
+    ObservedCouncilor,
+    ObservedCronJob,
+    ObservedJob,
+    ObservedPod,
+    Page,
+    RawObject,
+)
 from councilor_operator.status import Event
 
 Observed = TypeVar("Observed", ObservedCouncilor, ObservedCronJob, ObservedJob)
@@ -42,11 +50,14 @@ class Cluster(Protocol):
     """What a reconcile pass may do. Every method may raise the errors of `errors.py`."""
 
     async def find_cron_job(self, namespace: str, name: str) -> ObservedCronJob | None:
-        """Read a CronJob whoever it belongs to."""
+        """Read a CronJob as it is now, whatever the watch has told so far."""
         ...
 
     async def apply_cron_job(self, manifest: Manifest, *, uid: str | None) -> ObservedCronJob:
-        """Make a CronJob equal to the manifest; `uid` is that of the CronJob to change, None to create one."""
+        """Make a CronJob equal to the manifest; `uid` is that of the CronJob to change, None to create one.
+
+        A CronJob that somebody else has made meanwhile is left as it is (`ConflictError`).
+        """
         ...
 
     async def check_cron_job(self, manifest: Manifest, *, uid: str) -> None:
@@ -85,13 +96,9 @@ class Cluster(Protocol):
         """Read the Jobs of a Councilor as they are now, whatever the watch has told so far."""
         ...
 
-    async def send_event(self, councilor: ObservedCouncilor, event: Event, now: datetime) -> None:
-        """Send an event about a Councilor."""
-        ...
-
 
 class KubernetesCluster:
-    """The cluster behind a connection; `instance` names this process in events."""
+    """The cluster behind a connection, and the sender of events; `instance` names this process in them."""
 
     def __init__(self, connection: Connection, *, instance: str) -> None:
         self._connection = connection
@@ -105,7 +112,14 @@ class KubernetesCluster:
         return ObservedCronJob.from_object(body)
 
     async def apply_cron_job(self, manifest: Manifest, *, uid: str | None) -> ObservedCronJob:
-        return ObservedCronJob.from_object(await self._apply(manifest, uid, {}))
+        body = await self._apply(manifest, uid, {})
+        if uid is None and _is_shared(body):
+            # Somebody made one of this name a moment ago, and none of our fields contradicts theirs: what we added to
+            # it goes again when we name nothing of it any more.
+            metadata = {key: manifest["metadata"][key] for key in ("namespace", "name")}
+            await self._apply({key: manifest[key] for key in ("apiVersion", "kind")} | {"metadata": metadata}, None, {})
+            raise ConflictError("a CronJob of this name was made at the same moment", status=409)
+        return ObservedCronJob.from_object(body)
 
     async def check_cron_job(self, manifest: Manifest, *, uid: str) -> None:
         await self._apply(manifest, uid, {"dryRun": "All"})
@@ -239,39 +253,47 @@ class Listing:
         self._connection = connection
         self._namespaces: tuple[str | None, ...] = namespaces or (None,)
 
-    async def councilors(self) -> tuple[list[ObservedCouncilor], str]:
-        """Return all Councilors and the version of the list."""
-        return await self._all(ObservedCouncilor.from_object, f"{GROUP}/{VERSION}", PLURAL, {})
+    def councilors(self) -> AsyncIterator[Page[ObservedCouncilor]]:
+        """List all Councilors."""
+        return self._all(ObservedCouncilor.from_object, f"{GROUP}/{VERSION}", PLURAL, {})
 
-    async def cron_jobs(self) -> tuple[list[ObservedCronJob], str]:
-        """Return all CronJobs that carry the operator's label."""
-        return await self._all(ObservedCronJob.from_object, "batch/v1", "cronjobs", _MANAGED)
+    def cron_jobs(self) -> AsyncIterator[Page[ObservedCronJob]]:
+        """List all CronJobs: also a foreign one may have the name that a Councilor needs."""
+        return self._all(ObservedCronJob.from_object, "batch/v1", "cronjobs", {})
 
-    async def jobs(self) -> tuple[list[ObservedJob], str]:
-        """Return all Jobs that carry the operator's label."""
-        return await self._all(ObservedJob.from_object, "batch/v1", "jobs", _MANAGED)
+    def jobs(self) -> AsyncIterator[Page[ObservedJob]]:
+        """List all Jobs that carry the operator's label."""
+        return self._all(ObservedJob.from_object, "batch/v1", "jobs", _MANAGED)
 
     async def _all(
         self, observe: Callable[[RawObject], Observed], group_version: str, plural: str, selector: Mapping[str, str]
-    ) -> tuple[list[Observed], str]:
-        items: list[Observed] = []
-        versions = []
+    ) -> AsyncIterator[Page[Observed]]:
         for namespace in self._namespaces:
-            async for page in self._pages(_path(group_version, namespace, plural), selector):
-                items += map(observe, page["items"])
-                versions.append(page["metadata"]["resourceVersion"])
-        # The oldest version: what is newer than the first page may be missing from it.
-        return items, min(versions, key=int)
+            path = _path(group_version, namespace, plural)
+            parameters = {"limit": str(PAGE_SIZE), **selector}
+            following: asyncio.Task[dict[str, Any]] | None = self._ask(path, parameters)
+            try:
+                while following is not None:
+                    page = await following
+                    token = page["metadata"].get("continue")
+                    # The API server makes the next page while this one is looked at.
+                    following = self._ask(path, {**parameters, "continue": token}) if token else None
+                    items = [observe(item) for item in page["items"]]
+                    yield Page(items, int(page["metadata"]["resourceVersion"]))
+            finally:
+                if following is not None:
+                    following.cancel()
 
-    async def _pages(self, path: str, selector: Mapping[str, str]) -> AsyncIterator[dict[str, Any]]:
-        parameters = {"limit": str(PAGE_SIZE), **selector}
-        while True:
-            page = await self._connection.request("GET", path, parameters=parameters)
-            yield page
-            token = page["metadata"].get("continue")
-            if not token:
-                return
-            parameters = {**parameters, "continue": token}
+    def _ask(self, path: str, parameters: Mapping[str, str]) -> "asyncio.Task[dict[str, Any]]":
+        return asyncio.ensure_future(self._connection.request("GET", path, parameters=parameters))
+
+
+def _is_shared(cron_job: RawObject) -> bool:
+    """Tell whether others own fields of a CronJob beside its status."""
+    return any(
+        entry["manager"] != FIELD_MANAGER and not entry.get("subresource")
+        for entry in cron_job["metadata"].get("managedFields", ())
+    )
 
 
 _MANAGED: Final = {"labelSelector": f"{LABEL_MANAGED_BY}={MANAGED_BY}"}

@@ -84,14 +84,16 @@ class OperatorConfig(BaseModel):
     """Namespaces to watch, separated by commas; all if empty."""
     workers: Annotated[int, Field(ge=1, le=128)] = 16
     """How many Councilors are reconciled at the same time."""
-    resync_seconds: Annotated[int, Field(ge=30)] = 600
+    resync_seconds: Annotated[int, Field(ge=5)] = 600
     """How often everything is listed anew and compared."""
     health_port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    """Port of /healthz."""
+    """Port of /healthz and /readyz; 0 switches them off."""
     metrics_port: Annotated[int, Field(ge=0, le=65535)] = 9090
     """Port of /metrics; 0 switches it off."""
+    metrics_per_councilor: bool = True
+    """Whether /metrics has the series of each Councilor, about ten for each."""
     listen_address: Text = "0.0.0.0"  # noqa: S104 - the kubelet and Prometheus reach a Pod by its own address
-    """Address on which /healthz and /metrics listen."""
+    """Address on which /healthz, /readyz and /metrics listen."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severity that is logged."""
 

@@ -7,9 +7,10 @@ the errors of `errors.py` here and nowhere else.
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -20,6 +21,7 @@ from kubernetes.aio.client import ApiClient, Configuration
 from councilor_operator import __version__
 from councilor_operator.errors import (
     ApiError,
+    Cause,
     ConfigurationError,
     ConflictError,
     NotFoundError,
@@ -35,11 +37,19 @@ MERGE_PATCH: Final = "application/merge-patch+json"
 JSON: Final = "application/json"
 
 
+NO_ANSWER: Final = "error"
+"""Takes the place of an HTTP status code where there was none."""
+
+RequestCount = Callable[[str, str, str, float], None]
+"""Is told of each request: verb, resource, HTTP status code or `NO_ANSWER`, seconds."""
+
+
 class Connection:
     """A pool of connections to one API server."""
 
-    def __init__(self, client: ApiClient) -> None:
+    def __init__(self, client: ApiClient, count: RequestCount) -> None:
         self._client = client
+        self._count = count
 
     async def request(
         self,
@@ -57,22 +67,45 @@ class Connection:
         configuration = self._client.configuration
         if content_type == APPLY:
             body = apply_document(body)
-        headers = {"Accept": JSON, "Content-Type": content_type, "User-Agent": f"councilor-operator/{__version__}"}
+        headers = {
+            "Accept": JSON,
+            # Compressing long lists costs the API server more than sending them.
+            "Accept-Encoding": "identity",
+            "Content-Type": content_type,
+            "User-Agent": f"councilor-operator/{__version__}",
+        }
         # Asked for each time: the token of a service account is rotated on disk.
         if authorization := await configuration.get_api_key_with_prefix("BearerToken"):
             headers["Authorization"] = authorization
         url = configuration.host + path + (f"?{urlencode(parameters)}" if parameters else "")
+        started, code = monotonic(), NO_ANSWER
         try:
             response = await self._client.rest_client.request(
                 method, url, headers=headers, body=body, _request_timeout=REQUEST_TIMEOUT_SECONDS
             )
             content = await response.read()
+            code = str(response.status)
         except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, OSError) as error:
             raise TransientError(f"the API server cannot be reached: {type(error).__name__}") from error
+        finally:
+            self._count(*target(method, path), code, monotonic() - started)
         if response.status >= 300:
             raise _error(response.status, content, response.headers.get("Retry-After"))
         answer: dict[str, Any] = json.loads(content)
         return answer
+
+
+_VERBS: Final = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
+
+
+def target(method: str, path: str) -> tuple[str, str]:
+    """Return verb and resource of a request as RBAC rules write them (Kubernetes API, resource URIs)."""
+    parts = path.strip("/").split("/")[2 if path.startswith("/api/") else 3 :]
+    if parts[0] == "namespaces" and len(parts) > 2:
+        parts = parts[2:]
+    resource, *name_and_subresource = parts
+    verb = _VERBS.get(method) or ("get" if name_and_subresource else "list")
+    return verb, "/".join([resource, *name_and_subresource[1:]])
 
 
 # Characters that JSON leaves as they are inside strings, and YAML refuses or folds there (YAML 1.1 and 1.2,
@@ -90,8 +123,8 @@ def apply_document(manifest: Mapping[str, Any]) -> bytes:
 
 
 @asynccontextmanager
-async def connect() -> AsyncIterator[Connection]:
-    """Open a connection with the Pod's service account, else with the kubeconfig.
+async def connect(count: RequestCount) -> AsyncIterator[Connection]:
+    """Open a connection with the Pod's service account, else with the kubeconfig; `count` is told of each request.
 
     Raises `ConfigurationError` when there is neither.
     """
@@ -110,29 +143,38 @@ async def connect() -> AsyncIterator[Connection]:
     configuration.client_session_kwargs = {"trust_env": False}
     client = ApiClient(configuration)
     try:
-        yield Connection(client)
+        yield Connection(client, count)
     finally:
         await client.close()
+
+
+_UNREADABLE: Final = "unable to convert unstructured object"
 
 
 def _error(status: int, content: bytes, retry_after: str | None) -> ApiError:
     try:
         document = json.loads(content)
         message = str(document.get("message", "")) or f"HTTP {status}"
-        causes = {cause.get("reason") for cause in (document.get("details") or {}).get("causes") or ()}
+        causes = (document.get("details") or {}).get("causes") or ()
+        reasons = {cause.get("reason") for cause in causes}
+        fields = tuple(Cause(cause["field"], str(cause.get("message", ""))) for cause in causes if cause.get("field"))
     except (ValueError, AttributeError):
         # A proxy's page, not a Status of the API server.
-        message, causes = f"HTTP {status}", set()
+        message, reasons, fields = f"HTTP {status}", set(), ()
     match status:
-        case 403 if "NamespaceTerminating" in causes:
+        case 403 if "NamespaceTerminating" in reasons:
             return NotFoundError("the namespace is being deleted", status=status)
         case 404:
             return NotFoundError(message, status=status)
         case 409:
             return ConflictError(message, status=status)
+        case 500 if _UNREADABLE in message:
+            # Server-side apply of an object that the API server cannot read, for example with a quantity that is none
+            # (Kubernetes 1.36): no fault of the server, and not to be tried again.
+            return RejectedError(message, status=status)
         case 401 | 408 | 429 | 500 | 502 | 503 | 504:
             # 401: a rotated token or an API server that is just starting; the next attempt reads the token again.
             seconds = float(retry_after) if retry_after and retry_after.isdigit() else None
             return TransientError(message, status=status, retry_after=seconds)
         case _:
-            return RejectedError(message, status=status)
+            return RejectedError(message, status=status, causes=fields)

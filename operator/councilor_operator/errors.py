@@ -3,6 +3,8 @@
 `connection.py` maps HTTP answers to them; `reconciler.py` is the one place that turns them into a condition or a retry.
 """
 
+from dataclasses import dataclass
+
 
 class ApiError(Exception):
     """The API server did not do what was asked; `message` is fit for a person and holds no request body."""
@@ -30,8 +32,23 @@ class NotFoundError(ApiError):
     """The object, or its namespace, is gone (404)."""
 
 
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What the API server has against one field of an object (meta/v1 StatusCause)."""
+
+    field: str
+    message: str
+
+
 class RejectedError(ApiError):
-    """Refused for good (400, 403, 413, 422 and the like): the same request will be refused again."""
+    """Refused for good (400, 403, 413, 422 and the like): the same request will be refused again.
+
+    `causes` are the API server's own complaints about fields, if it named any.
+    """
+
+    def __init__(self, message: str, *, status: int | None = None, causes: tuple[Cause, ...] = ()) -> None:
+        super().__init__(message, status=status)
+        self.causes = causes
 
 
 class ConfigurationError(Exception):

@@ -1,24 +1,31 @@
-"""kopf's side of the operator: watch events into the observer, settings, login and the health probe.
+"""kopf's side of the operator: watch events into the observer, settings and login.
 
 kopf is process host and informer here, not the control loop: its low-level event handlers swallow errors and never
 retry, so each does no more than pass the event on. No handler needs a finalizer.
 """
 
 import logging
-from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Any
 
 import kopf
 
-from councilor_operator.config import OperatorConfig
 from councilor_operator.constants import GROUP, LABEL_MANAGED_BY, MANAGED_BY, PLURAL, VERSION
 from councilor_operator.observer import Observer
-from councilor_operator.workqueue import WorkQueue
 
-MISSED_LISTS = 3
-"""How many periodic lists may fail before the operator counts as unhealthy."""
-STALLED_QUEUE = timedelta(minutes=5)
+
+class NoDiffBase(kopf.DiffBaseStorage):
+    """Keeps nothing: kopf would copy every object of every event deeply, for handlers that do not exist."""
+
+    def build(self, *, body: kopf.Body, extra_fields: Any = None) -> kopf.BodyEssence:  # noqa: ARG002 - kopf's signature
+        """Return an empty essence."""
+        return kopf.BodyEssence()
+
+    def fetch(self, *, body: kopf.Body) -> kopf.BodyEssence | None:  # noqa: ARG002 - kopf's signature
+        """Return nothing, as for an object that was never handled."""
+        return None
+
+    def store(self, *, body: kopf.Body, patch: kopf.Patch, essence: kopf.BodyEssence) -> None:
+        """Store nothing."""
 
 
 def build_settings() -> kopf.OperatorSettings:
@@ -36,23 +43,19 @@ def build_settings() -> kopf.OperatorSettings:
     settings.watching.chunk_size = 100
     # A watched object's last state is kept for as long as its queue waits for another event.
     settings.queueing.idle_timeout = 0.1
-    selector = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
-    settings.watching.label_selectors["batch", "v1", "cronjobs"] = selector
-    settings.watching.label_selectors["batch", "v1", "jobs"] = selector
+    settings.watching.label_selectors["batch", "v1", "jobs"] = f"{LABEL_MANAGED_BY}={MANAGED_BY}"
     # Below the Pod's grace period.
     settings.process.ultimate_exiting_timeout = 20
     # Unused by event handlers; the defaults would collide with other operators if that ever changed.
     settings.persistence.finalizer = f"{GROUP}/finalizer"
     settings.persistence.progress_storage = kopf.AnnotationsProgressStorage(prefix=GROUP)
-    settings.persistence.diffbase_storage = kopf.AnnotationsDiffBaseStorage(prefix=GROUP)
+    settings.persistence.diffbase_storage = NoDiffBase()
     # Events are sent on transitions by the reconciler, never made from log lines.
     settings.posting.enabled = False
     return settings
 
 
-def build_registry(
-    observer: Observer, queue: WorkQueue[str], config: OperatorConfig, clock: Callable[[], datetime]
-) -> kopf.OperatorRegistry:
+def build_registry(observer: Observer) -> kopf.OperatorRegistry:
     """Return the registry with every handler of the operator."""
     registry = kopf.OperatorRegistry()
 
@@ -73,25 +76,10 @@ def build_registry(
     def login(**arguments: Any) -> kopf.ConnectionInfo | None:
         return kopf.login_with_service_account(**arguments) or kopf.login_with_kubeconfig(**arguments)
 
-    @kopf.on.probe(id="lists", registry=registry)
-    async def lists(**_: Any) -> str:
-        limit = timedelta(seconds=config.resync_seconds) * MISSED_LISTS
-        since = observer.last_list or observer.started
-        if clock() - since > limit:
-            # kopf retries other errors within the request, until the kubelet gives up on the answer.
-            raise kopf.PermanentError(f"no full list since {since.isoformat(timespec='seconds')}")
-        return "ok"
-
-    @kopf.on.probe(id="queue", registry=registry)
-    async def work(**_: Any) -> str:
-        if queue.oldest_age > STALLED_QUEUE.total_seconds():
-            raise kopf.PermanentError(f"a Councilor has been waiting for {queue.oldest_age:.0f} s")
-        return "ok"
-
     return registry
 
 
 def quiet_framework_logs() -> None:
-    """Keep the loggers of kopf and of its web server to what needs attention."""
-    for name in ("kopf.objects", "kopf.activities", "kopf._core", "aiohttp.access"):
+    """Keep the loggers of kopf to what needs attention."""
+    for name in ("kopf.objects", "kopf.activities", "kopf._core"):
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -45,7 +45,7 @@ class Observation:
     ) -> Self:
         """Return an observation without Pods yet: the one place where runs and the reports about them part."""
         every = tuple(jobs)
-        counted = frozenset(councilor.status.get("countedJobs", ()))
+        counted = councilor.counted_jobs
         existing = {job.uid for job in every}
         return cls(
             councilor=councilor,
@@ -61,7 +61,7 @@ class Observation:
 def jobs_to_examine(observation: Observation, now: datetime) -> list[ObservedJob]:
     """Return the Jobs whose Pods have to be read: ended and not worked in yet, or started a while ago and not
     running."""
-    counted = frozenset(observation.councilor.status.get("countedJobs", ()))
+    counted = observation.councilor.counted_jobs
     everything = (*observation.jobs, *observation.report_jobs, *observation.deleted)
     ended = [job for job in everything if job.end is not None and job.uid not in counted]
     return ended + [job for job in observation.jobs if overdue(job, now)]

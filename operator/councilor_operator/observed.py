@@ -4,10 +4,10 @@ Decisions take these values, never raw API objects; managed fields and everythin
 which keeps the cache small at thousands of Councilors.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, Self
+from typing import Any, Generic, Literal, Self, TypeVar
 
 from councilor_operator.constants import (
     ANNOTATION_FAST_FORWARD,
@@ -19,14 +19,40 @@ from councilor_operator.constants import (
 
 RawObject = Mapping[str, Any]
 
+AGENT_ID_LIMIT = 253
+"""Characters of `spec.agentId`; a spec that was let through without a check may hold more."""
+
 
 def parse_time(value: str | None) -> datetime | None:
     """Read a Kubernetes time (RFC 3339), None for none."""
     return None if value is None else datetime.fromisoformat(value)
 
 
+def _mapping(value: Any) -> RawObject:
+    """Return a mapping as it is, anything else as an empty one: an older CRD lets everything through."""
+    return value if isinstance(value, Mapping) else {}
+
+
 def _required_time(value: str) -> datetime:
     return datetime.fromisoformat(value)
+
+
+def _own_annotations(metadata: RawObject) -> dict[str, str]:
+    # kubectl keeps a copy of the whole manifest in one of its own.
+    annotations = _mapping(metadata.get("annotations"))
+    return {key: value for key, value in annotations.items() if not key.startswith("kubectl.kubernetes.io/")}
+
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Item]):
+    """A part of a list of one resource."""
+
+    items: Sequence[Item]
+    version: int
+    """Version of the list: the same on every page, unless the list spans namespaces."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +70,11 @@ class ObservedCouncilor:
     spec: RawObject
     status: RawObject
 
+    @property
+    def full_name(self) -> str:
+        """Namespace and name."""
+        return f"{self.namespace}/{self.name}"
+
     @classmethod
     def from_object(cls, body: RawObject) -> Self:
         """Make it from an API object."""
@@ -56,48 +87,72 @@ class ObservedCouncilor:
             resource_version=metadata["resourceVersion"],
             created_at=_required_time(metadata["creationTimestamp"]),
             deleting="deletionTimestamp" in metadata,
-            annotations={
-                key: value
-                for key, value in metadata.get("annotations", {}).items()
-                if not key.startswith("kubectl.kubernetes.io/")
-            },
-            spec=body.get("spec", {}),
-            status=body.get("status", {}),
+            annotations=_own_annotations(metadata),
+            spec=_mapping(body.get("spec")),
+            status=_mapping(body.get("status")),
         )
+
+    @property
+    def counted_jobs(self) -> frozenset[str]:
+        """UIDs of the Jobs that are worked into the status already."""
+        found = self.status.get("countedJobs")
+        return frozenset(uid for uid in found if isinstance(uid, str)) if isinstance(found, list) else frozenset()
+
+    @property
+    def agent_id(self) -> str:
+        """Conductor's id of the agent, empty where the spec has none that could be one."""
+        agent_id = self.spec.get("agentId")
+        return agent_id if isinstance(agent_id, str) and len(agent_id) <= AGENT_ID_LIMIT else ""
 
 
 @dataclass(frozen=True, slots=True)
 class ObservedCronJob:
-    """A CronJob that carries a Councilor's label."""
+    """A CronJob, of a Councilor or of anybody else: whose it is, is a decision."""
 
     namespace: str
     name: str
     uid: str
     councilor_uid: str
     resource_version: str
+    generation: int
+    """Moves with every change of the spec, whoever makes it."""
     created_at: datetime
     deleting: bool
-    metadata: RawObject
-    """Labels, annotations and owner references."""
-    spec: RawObject
+    labels: Mapping[str, str]
+    annotations: Mapping[str, str]
+    owners: Sequence[RawObject]
+    """Owner references."""
+    schedule: str
+    time_zone: str | None
+    suspended: bool
     last_schedule_time: datetime | None
 
     @classmethod
     def from_object(cls, body: RawObject) -> Self:
         """Make it from an API object."""
-        metadata = body["metadata"]
+        metadata, spec = body["metadata"], _mapping(body.get("spec"))
         return cls(
             namespace=metadata["namespace"],
             name=metadata["name"],
             uid=metadata["uid"],
-            councilor_uid=metadata.get("labels", {}).get(LABEL_COUNCILOR_UID, ""),
+            councilor_uid=_mapping(metadata.get("labels")).get(LABEL_COUNCILOR_UID, ""),
             resource_version=metadata["resourceVersion"],
+            generation=metadata["generation"],
             created_at=_required_time(metadata["creationTimestamp"]),
             deleting="deletionTimestamp" in metadata,
-            metadata={key: metadata.get(key, {}) for key in ("labels", "annotations", "ownerReferences")},
-            spec=body["spec"],
-            last_schedule_time=parse_time(body.get("status", {}).get("lastScheduleTime")),
+            labels=_mapping(metadata.get("labels")),
+            annotations=_own_annotations(metadata),
+            owners=metadata.get("ownerReferences") or (),
+            schedule=spec.get("schedule") or "",
+            time_zone=spec.get("timeZone"),
+            suspended=bool(spec.get("suspend")),
+            last_schedule_time=parse_time(_mapping(body.get("status")).get("lastScheduleTime")),
         )
+
+    @property
+    def full_name(self) -> str:
+        """Namespace and name."""
+        return f"{self.namespace}/{self.name}"
 
     @property
     def anchor(self) -> datetime:
@@ -107,14 +162,13 @@ class ObservedCronJob:
     @property
     def counts_from(self) -> datetime:
         """Before when no time was ever due: its creation, or up to where the operator wrote off what had passed."""
-        written_off = parse_time(self.metadata["annotations"].get(ANNOTATION_FAST_FORWARD))
+        written_off = _written_time(self.annotations.get(ANNOTATION_FAST_FORWARD))
         return max(self.created_at, written_off or self.created_at)
 
     @property
     def owner_uid(self) -> str | None:
         """UID of the controlling owner."""
-        owners = self.metadata["ownerReferences"] or ()
-        return next((owner["uid"] for owner in owners if owner.get("controller")), None)
+        return next((owner["uid"] for owner in self.owners if owner.get("controller")), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,21 +208,30 @@ class ObservedJob:
     @classmethod
     def from_object(cls, body: RawObject) -> Self:
         """Make it from an API object."""
-        metadata, status = body["metadata"], body.get("status", {})
+        metadata, status = body["metadata"], _mapping(body.get("status"))
         return cls(
             namespace=metadata["namespace"],
             name=metadata["name"],
             uid=metadata["uid"],
-            councilor_uid=metadata.get("labels", {}).get(LABEL_COUNCILOR_UID, ""),
+            councilor_uid=_mapping(metadata.get("labels")).get(LABEL_COUNCILOR_UID, ""),
             resource_version=metadata["resourceVersion"],
             created_at=_required_time(metadata["creationTimestamp"]),
             started_at=parse_time(status.get("startTime")),
-            scheduled_at=parse_time(metadata.get("annotations", {}).get(ANNOTATION_SCHEDULED_AT)),
-            ready=status.get("ready", 0),
+            scheduled_at=_written_time(_mapping(metadata.get("annotations")).get(ANNOTATION_SCHEDULED_AT)),
+            ready=status.get("ready") or 0,
             had_pods=any(status.get(count) for count in ("active", "terminating", "failed", "succeeded")),
-            reports=metadata.get("labels", {}).get(LABEL_PURPOSE) == PURPOSE_REPORT,
-            end=_job_end(status.get("conditions", ())),
+            reports=_mapping(metadata.get("labels")).get(LABEL_PURPOSE) == PURPOSE_REPORT,
+            end=_job_end(status.get("conditions") or ()),
         )
+
+
+def _written_time(annotation: str | None) -> datetime | None:
+    """Read the nominal time that the CronJob controller notes on a Job; anybody may write another text there."""
+    try:
+        time = parse_time(annotation)
+    except ValueError:
+        return None
+    return time if time is not None and time.tzinfo is not None else None
 
 
 def _job_end(conditions: Any) -> JobEnd | None:
@@ -177,7 +240,7 @@ def _job_end(conditions: Any) -> JobEnd | None:
             return JobEnd(
                 outcome=condition["type"],
                 at=_required_time(condition["lastTransitionTime"]),
-                reason=condition.get("reason", ""),
+                reason=condition.get("reason") or "",
             )
     return None
 
@@ -206,27 +269,25 @@ class ObservedPod:
     @classmethod
     def from_object(cls, body: RawObject) -> Self:
         """Make it from an API object; the Pod has one container."""
-        status = body.get("status", {})
+        status = _mapping(body.get("status"))
         containers: list[RawObject] = status.get("containerStatuses") or [{}]
-        state = containers[0].get("state", {})
+        state, last = _mapping(containers[0].get("state")), _mapping(containers[0].get("lastState"))
         # A container that is started again in its Pod waits, and what it came to stands in its last state.
-        terminated = state.get("terminated") or containers[0].get("lastState", {}).get("terminated", {})
-        waiting = state.get("waiting", {})
-        conditions = {
-            condition["type"]: condition for condition in status.get("conditions", ()) if isinstance(condition, Mapping)
-        }
+        terminated = _mapping(state.get("terminated")) or _mapping(last.get("terminated"))
+        waiting = _mapping(state.get("waiting"))
+        conditions = {condition["type"]: condition for condition in status.get("conditions") or ()}
         scheduled = conditions.get("PodScheduled", {})
         disrupted = conditions.get("DisruptionTarget", {})
         return cls(
             name=body["metadata"]["name"],
             created_at=_required_time(body["metadata"]["creationTimestamp"]),
-            reason=status.get("reason", ""),
-            disruption=disrupted.get("reason", "") if disrupted.get("status") == "True" else "",
+            reason=status.get("reason") or "",
+            disruption=disrupted.get("reason") or "" if disrupted.get("status") == "True" else "",
             exit_code=terminated.get("exitCode"),
-            terminated_reason=terminated.get("reason", ""),
-            termination_message=terminated.get("message", ""),
+            terminated_reason=terminated.get("reason") or "",
+            termination_message=terminated.get("message") or "",
             started_at=parse_time(terminated.get("startedAt")),
             finished_at=parse_time(terminated.get("finishedAt")),
-            waiting_reason=waiting.get("reason", ""),
-            unschedulable=scheduled.get("message", "") if scheduled.get("status") == "False" else "",
+            waiting_reason=waiting.get("reason") or "",
+            unschedulable=scheduled.get("message") or "" if scheduled.get("status") == "False" else "",
         )

@@ -4,15 +4,16 @@ lists."""
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Protocol, TypeVar
 
 from councilor_operator.cache import Cache, Store, Versioned
 from councilor_operator.constants import GROUP, PLURAL
 from councilor_operator.errors import ApiError, ConfigurationError, NotFoundError
 from councilor_operator.metrics import Metrics
-from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, RawObject
+from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, Page, RawObject
 from councilor_operator.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -21,15 +22,15 @@ FIRST_LIST_RETRY_SECONDS = 1.0
 LAST_LIST_RETRY_SECONDS = 30.0
 
 
-class Lists(Protocol):
-    """Full lists of the watched resources, each with the version of the list."""
-
-    async def councilors(self) -> tuple[list[ObservedCouncilor], str]: ...
-    async def cron_jobs(self) -> tuple[list[ObservedCronJob], str]: ...
-    async def jobs(self) -> tuple[list[ObservedJob], str]: ...
-
-
 Item = TypeVar("Item", bound=Versioned)
+
+
+class Lists(Protocol):
+    """Full lists of the watched resources, page by page."""
+
+    def councilors(self) -> AsyncIterator[Page[ObservedCouncilor]]: ...
+    def cron_jobs(self) -> AsyncIterator[Page[ObservedCronJob]]: ...
+    def jobs(self) -> AsyncIterator[Page[ObservedJob]]: ...
 
 
 class Observer:
@@ -49,25 +50,33 @@ class Observer:
         self._lists = lists
         self._metrics = metrics
         self._clock = clock
+        self.children_listed = asyncio.Event()
+        """Set once all children have been listed: before that, what a Councilor seems to lack may well exist."""
         self.synced = asyncio.Event()
-        """Set once everything has been listed: before that, what is missing from the cache may well exist."""
+        """Set once everything has been listed."""
         self.last_list: datetime | None = None
+        self.list_problem: str | None = None
+        """Why the last attempt to list failed, for a person."""
         self.started = clock()
 
     def councilor(self, deleted: bool, body: RawObject) -> None:
         """Take a watch event of a Councilor."""
         item = ObservedCouncilor.from_object(body)
-        self._observe(self._cache.councilors, item, item.uid, deleted)
+        self._observe("councilors", self._cache.councilors, item, deleted, (item.uid,))
 
     def cron_job(self, deleted: bool, body: RawObject) -> None:
-        """Take a watch event of a CronJob with the operator's label."""
+        """Take a watch event of any CronJob: also a foreign one may have the name that a Councilor needs."""
         item = ObservedCronJob.from_object(body)
-        self._observe(self._cache.cron_jobs, item, item.councilor_uid, deleted)
+        named = [councilor.uid for councilor in self._cache.councilors.of(item.full_name)]
+        self._observe("cronjobs", self._cache.cron_jobs, item, deleted, named)
 
     def job(self, deleted: bool, body: RawObject) -> None:
         """Take a watch event of a Job with the operator's label."""
         item = ObservedJob.from_object(body)
-        self._observe(self._cache.jobs, item, item.councilor_uid, deleted)
+        known = self._cache.jobs.get(item.uid)
+        # What has lost its label, or got another one, is missed by the Councilor that it belonged to.
+        councilors = {version.councilor_uid for version in (known, item) if version is not None} - {""}
+        self._observe("jobs", self._cache.jobs, item, deleted, councilors)
 
     async def resync(self, every: timedelta) -> None:
         """List everything now and then, for ever: watches may miss deletions, and a level-based pass costs little.
@@ -85,6 +94,8 @@ class Observer:
                     "--server-side -f crds/`"
                 ) from error
             except ApiError as error:
+                self._metrics.list_failures.inc()
+                self.list_problem = error.message
                 logger.warning("listing failed, again in %.0f s: %s", retry, error.message)
                 await asyncio.sleep(retry)
                 retry = min(2 * retry, LAST_LIST_RETRY_SECONDS)
@@ -94,25 +105,54 @@ class Observer:
 
     async def list(self) -> None:
         """List everything once and ask for a pass over every Councilor; raises the errors of `errors.py`."""
+        started = monotonic()
         # Children first: a Councilor must not be judged by children that were not listed yet.
-        jobs, jobs_version = await self._lists.jobs()
-        cron_jobs, cron_jobs_version = await self._lists.cron_jobs()
-        councilors, councilors_version = await self._lists.councilors()
-        self._cache.jobs.replace(jobs, jobs_version)
-        self._cache.cron_jobs.replace(cron_jobs, cron_jobs_version)
-        self._cache.councilors.replace(councilors, councilors_version)
-        self.last_list = self._clock()
+        await asyncio.gather(
+            self._list("jobs", self._cache.jobs, self._lists.jobs()),
+            self._list("cronjobs", self._cache.cron_jobs, self._lists.cron_jobs()),
+        )
+        self.children_listed.set()
+        await self._list(
+            "councilors",
+            self._cache.councilors,
+            self._lists.councilors(),
+            found=lambda item: self._queue.add(item.uid),
+        )
+        self.last_list, self.list_problem = self._clock(), None
         self._metrics.last_list.set(self.last_list.timestamp())
-        self._metrics.councilors.set(len(self._cache.councilors))
+        self._metrics.list_seconds.observe(monotonic() - started)
         self.synced.set()
-        for councilor in councilors:
-            self._queue.add(councilor.uid)
 
-    def _observe(self, store: Store[Item], item: Item, councilor_uid: str, deleted: bool) -> None:
+    async def _list(
+        self,
+        resource: str,
+        store: Store[Item],
+        pages: AsyncIterator[Page[Item]],
+        found: Callable[[Item], None] | None = None,
+    ) -> None:
+        """Take a full list; `found` hears of each object while the next page is on its way."""
+        items: list[Item] = []
+        versions: list[int] = []
+        corrections = 0
+        async for page in pages:
+            items += page.items
+            versions.append(page.version)
+            if found is not None:
+                for item in page.items:
+                    corrections += store.put(item)
+                    found(item)
+        # The oldest version: what is newer than the first page may be missing from it.
+        corrections += len(store.replace(items, min(versions)))
+        if self.synced.is_set():
+            self._metrics.list_corrections.labels(resource).inc(corrections)
+
+    def _observe(self, resource: str, store: Store[Item], item: Item, deleted: bool, councilors: Iterable[str]) -> None:
+        self._metrics.watch_events.labels(resource).inc()
         if deleted:
             store.drop(item)
             changed = True
         else:
             changed = store.put(item)
-        if changed and councilor_uid:
-            self._queue.add(councilor_uid)
+        if changed:
+            for uid in councilors:
+                self._queue.add(uid)

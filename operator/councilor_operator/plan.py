@@ -4,6 +4,7 @@ A pass is: gather (`cache`, Pods of ended Jobs) → `decide` → apply (`cluster
 everything that follows from the observation alone; the report needs the CronJob as it stands after the apply.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,7 +13,7 @@ from typing import Literal, TypeGuard
 from pydantic import ValidationError
 
 from councilor_operator.api.spec import CouncilorSpec
-from councilor_operator.api.status import CouncilorStatus, Run
+from councilor_operator.api.status import AppliedCronJob, CouncilorStatus, Run
 from councilor_operator.builders import (
     CONTRACT_LIMIT,
     Manifest,
@@ -21,9 +22,9 @@ from councilor_operator.builders import (
     build_report_job,
     contract_document,
 )
+from councilor_operator.complaints import describe_errors
 from councilor_operator.config import OperatorConfig
 from councilor_operator.constants import ANNOTATION_RUN_NOW, ConditionReason
-from councilor_operator.drift import covers
 from councilor_operator.names import cron_job_name
 from councilor_operator.observation import Observation
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob
@@ -35,6 +36,9 @@ from councilor_operator.runs.missed import missed_times
 from councilor_operator.runs.reporting import ReportEnd
 from councilor_operator.runs.unseen import UnseenRun
 from councilor_operator.schedule import CompiledSchedule, ScheduleError, compile_schedule
+
+# `schedule` names its fields from `spec` on.
+_SCHEDULE_FIELD = re.compile(r"(?<![\w.])schedule\.(?:type|value|timeZone)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,7 @@ def decide(observation: Observation, config: OperatorConfig, now: datetime) -> D
             manifest=None,
             run_now=_asked_for(observation, ledger, "Allow"),
         )
-    action = _apply(compiled.manifest, cron_job)
+    action = _apply(compiled, cron_job, ledger.applied_cron_job)
     missed: tuple[datetime, ...] = ()
     # Under a spec that is about to change, or while suspended, no time counts.
     if action is None and runs_on(cron_job) and not accounts.unfinished:
@@ -210,10 +214,11 @@ def _compile(observation: Observation, ledger: CouncilorStatus, config: Operator
         return Refusal(
             ConditionReason.NAME_CONFLICT,
             f"a CronJob {cron_job_name(councilor.name)} that belongs to something else has the name this Councilor "
-            "needs: rename the Councilor or remove that CronJob",
+            "needs: rename the Councilor, or remove the other one if nobody needs it, "
+            f"`kubectl delete cronjob -n {councilor.namespace} {cron_job_name(councilor.name)}`",
         )
     try:
-        spec = CouncilorSpec.model_validate(councilor.spec)
+        spec = CouncilorSpec.model_validate(councilor.spec, by_alias=True, by_name=False)
     except ValidationError as error:
         return Refusal(ConditionReason.INVALID_SPEC, describe_errors(error))
     try:
@@ -225,7 +230,9 @@ def _compile(observation: Observation, ledger: CouncilorStatus, config: Operator
             uid=councilor.uid,
         )
     except ScheduleError as error:
-        return Refusal(ConditionReason.INVALID_SCHEDULE, error.message)
+        message = _SCHEDULE_FIELD.sub(r"spec.\g<0>", error.message)
+        named = message if f"spec.{error.field}" in message else f"spec.{error.field}: {message}"
+        return Refusal(ConditionReason.INVALID_SCHEDULE, named)
     cwd = spec.execution.cwd or config.default_cwd
     if cwd is None:
         return Refusal(
@@ -246,14 +253,6 @@ def _compile(observation: Observation, ledger: CouncilorStatus, config: Operator
     return _Compiled(schedule, manifest, spec.schedule.enabled, breaker_open)
 
 
-def describe_errors(error: ValidationError) -> str:
-    """Say which fields of a spec are wrong, without repeating their values."""
-    return "; ".join(
-        f"spec.{'.'.join(str(part) for part in item['loc'])}: {item['msg']}"
-        for item in error.errors(include_url=False, include_context=False, include_input=False)[:5]
-    )
-
-
 def _foreign(cron_job: ObservedCronJob | None, councilor: ObservedCouncilor) -> bool:
     """Tell whether a CronJob is somebody else's; one of ours may have lost its label or its owner, not both."""
     return cron_job is not None and councilor.uid not in {cron_job.owner_uid, cron_job.councilor_uid}
@@ -261,7 +260,7 @@ def _foreign(cron_job: ObservedCronJob | None, councilor: ObservedCouncilor) -> 
 
 def runs_on(cron_job: ObservedCronJob | None) -> TypeGuard[ObservedCronJob]:
     """Tell whether a CronJob exists and starts runs."""
-    return cron_job is not None and not cron_job.spec.get("suspend", False)
+    return cron_job is not None and not cron_job.suspended
 
 
 def _breaker_open(spec: CouncilorSpec, ledger: CouncilorStatus) -> bool:
@@ -269,18 +268,33 @@ def _breaker_open(spec: CouncilorSpec, ledger: CouncilorStatus) -> bool:
     return ledger.stats is not None and 0 < limit <= ledger.stats.consecutive_failures
 
 
-def _apply(manifest: Manifest, cron_job: ObservedCronJob | None) -> Apply | None:
+def _apply(compiled: _Compiled, cron_job: ObservedCronJob | None, applied: AppliedCronJob | None) -> Apply | None:
+    manifest, schedule = compiled.manifest, compiled.schedule
     if cron_job is None:
         return Apply(manifest, fast_forward=False)
     if cron_job.deleting:
         # Its end brings the next pass, which makes a new one.
         return None
-    # The input hash is one of the annotations.
-    wanted = {key: manifest["metadata"][key] for key in cron_job.metadata}
-    if covers(cron_job.metadata, wanted) and covers(cron_job.spec, manifest["spec"]):
+    if _as_left(cron_job, applied) and _as_marked(cron_job, manifest["metadata"]):
         return None
-    before, after = cron_job.spec, manifest["spec"]
-    starts_anew = any(before.get(field) != after[field] for field in ("schedule", "timeZone")) or (
-        before.get("suspend", False) and not after["suspend"]
+    after = manifest["spec"]
+    # A zone moves no run of an interval, and writing off its time so far would.
+    rescheduled = cron_job.schedule != after["schedule"] or (
+        schedule.interval is None and cron_job.time_zone != after["timeZone"]
     )
-    return Apply(manifest, fast_forward=starts_anew and not after["suspend"])
+    return Apply(manifest, fast_forward=not after["suspend"] and (cron_job.suspended or rescheduled))
+
+
+def _as_left(cron_job: ObservedCronJob, applied: AppliedCronJob | None) -> bool:
+    """Tell whether nobody changed the spec of a CronJob since the operator applied it."""
+    return applied is not None and (applied.uid, applied.generation) == (cron_job.uid, cron_job.generation)
+
+
+def _as_marked(cron_job: ObservedCronJob, wanted: Manifest) -> bool:
+    """Tell whether labels, annotations (the input hash is one) and owner reference are there; more may be."""
+    (owner,) = wanted["ownerReferences"]
+    return (
+        wanted["labels"].items() <= cron_job.labels.items()
+        and wanted["annotations"].items() <= cron_job.annotations.items()
+        and any(owner.items() <= reference.items() for reference in cron_job.owners)
+    )

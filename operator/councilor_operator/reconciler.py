@@ -16,13 +16,14 @@ from councilor_operator.api.status import RunNow
 from councilor_operator.builders import Manifest, build_manual_job
 from councilor_operator.cache import Cache
 from councilor_operator.cluster import Cluster
+from councilor_operator.complaints import describe_rejection
 from councilor_operator.config import OperatorConfig
 from councilor_operator.constants import ConditionReason
 from councilor_operator.errors import ApiError, ConflictError, NotFoundError, RejectedError, TransientError
 from councilor_operator.metrics import Metrics
-from councilor_operator.names import cron_job_name
 from councilor_operator.observation import Observation, jobs_to_examine, jobs_without_pod
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob
+from councilor_operator.recorder import EventRecorder
 from councilor_operator.runs.manual import RefuseRun, StartRun
 from councilor_operator.workqueue import WorkQueue
 
@@ -38,6 +39,7 @@ class Reconciler:
         cache: Cache,
         queue: WorkQueue[str],
         cluster: Cluster,
+        recorder: EventRecorder,
         config: OperatorConfig,
         metrics: Metrics,
         clock: Callable[[], datetime],
@@ -45,6 +47,7 @@ class Reconciler:
         self._cache = cache
         self._queue = queue
         self._cluster = cluster
+        self._recorder = recorder
         self._config = config
         self._metrics = metrics
         self._clock = clock
@@ -69,16 +72,16 @@ class Reconciler:
         except ConflictError:
             # Somebody wrote in between. The watch brings the new version and with it the next pass; the retry is for
             # the case that it does not.
-            self._retry(uid, "retried")
+            self._retry(uid, "retried", "conflict")
         except TransientError as error:
-            self._retry(uid, "retried", at_least=error.retry_after or 0.0)
+            self._retry(uid, "retried", "transient", at_least=error.retry_after or 0.0)
             logger.warning("reconcile of %s postponed: %s", self._name(uid), error.message)
         except ApiError as error:
-            self._retry(uid, "failed")
+            self._retry(uid, "failed", "refused")
             logger.error("reconcile of %s refused: %s", self._name(uid), error.message)  # noqa: TRY400 - no trace needed
         except Exception:
             # A fault in the operator: this Councilor waits, the others go on.
-            self._retry(uid, "failed")
+            self._retry(uid, "failed", "fault")
             logger.exception("reconcile of %s failed", self._name(uid))
         else:
             self._finish(uid, "changed" if changed else "unchanged")
@@ -96,7 +99,7 @@ class Reconciler:
             self._queue.forget(uid)
             self._cache.jobs.forget(uid, [job.uid for job in self._cache.jobs.deleted(uid)])
             return False, None
-        self._cache.jobs.forget(uid, councilor.status.get("countedJobs", ()))
+        self._cache.jobs.forget(uid, councilor.counted_jobs)
         now = self._clock()
         observation = await self._gather(councilor, now)
         decision = plan.decide(observation, self._config, now)
@@ -115,23 +118,22 @@ class Reconciler:
             written = await self._cluster.patch_status(councilor, patch)
             self._cache.councilors.put(written)
             self._metrics.writes.labels("status", "patch").inc()
+            scheduled = {job.name: job.scheduled_at for job in observation.jobs}
             for run in decision.finished:
-                self._metrics.count_run(run)
+                self._metrics.count_run(run, scheduled.get(run.job_name))
             self._metrics.missed.inc(len(decision.missed))
             self._metrics.unknown.inc(len(decision.unseen))
             for end in decision.reported:
                 self._metrics.reports.labels("succeeded" if end.succeeded else "failed").inc()
             self._metrics.reports.labels("refused").inc(len(without_report))
-            await self._send(written, report.events, now)
+            self._recorder.record(written, report.events, now)
         return bool(patch) or decision.action is not None, report.look_again
 
     async def _gather(self, councilor: ObservedCouncilor, now: datetime, *, fresh: bool = False) -> Observation:
         """Collect what a pass looks at; `fresh` asks the API server for what the watches tell otherwise."""
-        name = cron_job_name(councilor.name)
-        cron_job = next((item for item in self._cache.cron_jobs.of(councilor.uid) if item.name == name), None)
-        if cron_job is None or fresh:
-            # Nothing of ours is known under this name, but a foreign CronJob may have it, or ours lost its label.
-            cron_job = await self._cluster.find_cron_job(councilor.namespace, name)
+        cron_job = self._cache.cron_job_for(councilor)
+        if fresh and cron_job is not None:
+            cron_job = await self._cluster.find_cron_job(cron_job.namespace, cron_job.name)
         known = self._cache.jobs.of(councilor.uid)
         observation = Observation.of(
             councilor,
@@ -155,7 +157,7 @@ class Reconciler:
                 try:
                     cron_job = await self._make_equal(manifest, cron_job, now if fast_forward else None)
                 except RejectedError as error:
-                    message = f"the API server refuses the CronJob: {error.message[:800]}"
+                    message = describe_rejection("CronJob", error.message, error.causes)
                     refusal = plan.Refusal(ConditionReason.CRON_JOB_REFUSED, message)
                     if plan.runs_on(cron_job):
                         # It would go on with a spec that nobody wants any more.
@@ -192,7 +194,7 @@ class Reconciler:
                     await self._cluster.create_job(build_manual_job(decision.manifest, cron_job.uid, start.job_name))
                     self._metrics.writes.labels("job", "create").inc()
                 except RejectedError as error:
-                    message = f"the API server refuses the Job: {error.message[:800]}"
+                    message = describe_rejection("Job", error.message, error.causes)
                     return RefuseRun(token, "JobRefused", message).done(now)
                 return start.done(now)
 
@@ -241,22 +243,16 @@ class Reconciler:
         self._cache.cron_jobs.put(suspended)
         return suspended, refusal
 
-    async def _send(self, councilor: ObservedCouncilor, events: tuple[status.Event, ...], now: datetime) -> None:
-        for event in events:
-            try:
-                await self._cluster.send_event(councilor, event, now)
-            except ApiError as error:
-                # Events are a courtesy: the status has it all.
-                logger.warning("event %s for %s was not sent: %s", event.reason, councilor.name, error.message)
-
     def _finish(self, uid: str, result: str) -> None:
         self._metrics.reconciles.labels(result).inc()
         self._queue.done(uid)
 
-    def _retry(self, uid: str, result: str, *, at_least: float = 0.0) -> None:
+    def _retry(self, uid: str, result: str, cause: str, *, at_least: float = 0.0) -> None:
         self._metrics.reconciles.labels(result).inc()
+        self._metrics.reconcile_errors.labels(cause).inc()
+        self._metrics.queue_retries.inc()
         self._queue.retry(uid, at_least=at_least)
 
     def _name(self, uid: str) -> str:
         councilor = self._cache.councilors.get(uid)
-        return f"{councilor.namespace}/{councilor.name}" if councilor else uid
+        return councilor.full_name if councilor else uid

@@ -1,5 +1,6 @@
 """The status of a Councilor: conditions, phase, next runs, and the smallest patch that makes it so. Pure."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -7,10 +8,10 @@ from types import MappingProxyType
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
-from councilor_operator.api.status import Condition, CouncilorStatus, Run, RunNow
-from councilor_operator.constants import ConditionReason, ConditionType
+from councilor_operator.api.status import AppliedCronJob, Condition, CouncilorStatus, Run, RunNow
+from councilor_operator.constants import ANNOTATION_RUN_NOW, ConditionReason, ConditionType
 from councilor_operator.observation import START_TOLERANCE, Observation, overdue
-from councilor_operator.observed import ObservedCronJob, ObservedJob
+from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob
 from councilor_operator.plan import Decision, Refusal
 from councilor_operator.runs.causes import Cause
 from councilor_operator.runs.missed import TOLERANCE, next_check
@@ -24,9 +25,14 @@ NEXT_RUNS = 3
 LATE = timedelta(seconds=5)
 """How long after a scheduled time to look again when nothing was heard."""
 UNWATCHED = timedelta(seconds=15)
-"""How often to look at Pods that do not start and at foreign CronJobs: no watch tells of them."""
+"""How often to look at Pods that do not start: no watch tells of them."""
+MESSAGE_LIMIT = 1024
+"""Characters of a condition's message."""
 
-_WHERE_ELSE = "councilor_executions in MongoDB has what it came to, if the runner's Secret names a MongoDB"
+_NUMBER = re.compile(r"[0-9a-f-]*[0-9][0-9a-f-]*", re.IGNORECASE)
+_WHERE_ELSE = (
+    "see councilor_executions in MongoDB for what it came to, if the Secret of the runner names one (MONGODB_URI)"
+)
 
 Phase = Literal["Scheduled", "Running", "Paused", "Suspended", "Invalid"]
 
@@ -67,7 +73,6 @@ def report(
     became of a new token; `without_report` says, by the name it would have had, why a report Job could not be made.
     """
     councilor = observation.councilor
-    agent_id = str(councilor.spec.get("agentId", ""))
     active = sorted((job for job in observation.jobs if job.end is None), key=lambda job: (job.created_at, job.name))
     upcoming: list[datetime] = []
     due: list[datetime] = []
@@ -96,11 +101,13 @@ def report(
         _ready(decision, cron_job, refusal),
         _scheduled(decision, refusal),
         _healthy(
+            councilor,
             decision.ledger,
             last_run,
             _stuck(active, decision.obstacles),
-            _missed(decision.ledger, active, cron_job),
-        ),
+            _missed(councilor, decision.ledger, active, cron_job),
+        )
+        or _no_run_yet(councilor, active, refusal),
     )
     status = decision.ledger.model_copy(
         update={
@@ -110,10 +117,15 @@ def report(
             ),
             "phase": _phase(decision, refusal, active),
             "cron_job_name": cron_job.name if cron_job else None,
+            "applied_cron_job": AppliedCronJob(uid=cron_job.uid, generation=cron_job.generation)
+            if refusal is None and cron_job
+            else None,
             "schedule": decision.schedule.cron_expression if decision.schedule else None,
             "time_zone": zone,
             "next_run_times": tuple(_local(time, zone) for time in upcoming) if upcoming and zone else None,
-            "active": tuple(active_run(councilor, agent_id, job, decision.obstacles.get(job.uid)) for job in active)
+            "active": tuple(
+                active_run(councilor, councilor.agent_id, job, decision.obstacles.get(job.uid)) for job in active
+            )
             or None,
             "last_run": last_run,
             "accounted_until": accounted_until,
@@ -123,7 +135,7 @@ def report(
     return Report(
         status=status,
         events=(*_events(decision, status), *_run_now_events(run_now), *_report_events(decision, without_report)),
-        look_again=_look_again(active, refusal, due, now),
+        look_again=_look_again(active, due, now),
     )
 
 
@@ -160,7 +172,7 @@ def _ready(decision: Decision, cron_job: ObservedCronJob | None, refusal: Refusa
         return _Claim(ConditionType.READY, "False", refusal.reason, refusal.message)
     name = cron_job.name if cron_job else ""
     warnings = decision.schedule.warnings if decision.schedule else ()
-    notes = "".join(f"; note: {warning.message}" for warning in warnings)
+    notes = "".join(f"; note on spec.{warning.field}: {warning.message}" for warning in warnings)
     return _Claim(
         ConditionType.READY, "True", ConditionReason.RECONCILED, f"CronJob {name} is as the spec demands{notes}"
     )
@@ -168,10 +180,10 @@ def _ready(decision: Decision, cron_job: ObservedCronJob | None, refusal: Refusa
 
 def _scheduled(decision: Decision, refusal: Refusal | None) -> _Claim:
     if refusal is not None:
-        message = "no run will come until the condition Ready is True"
+        message = "no run will come until the condition Ready is True: do what its message says"
         return _Claim(ConditionType.SCHEDULED, "False", refusal.reason, message)
     if not decision.enabled:
-        message = "paused: set spec.schedule.enabled to true to resume"
+        message = "no run will come while it is paused: set spec.schedule.enabled to true to resume"
         return _Claim(ConditionType.SCHEDULED, "False", ConditionReason.PAUSED, message)
     if decision.breaker_open:
         stats = decision.ledger.stats
@@ -181,10 +193,15 @@ def _scheduled(decision: Decision, refusal: Refusal | None) -> _Claim:
             "the spec, set spec.schedule.enabled to false and true again, or run it once by hand with success"
         )
         return _Claim(ConditionType.SCHEDULED, "False", ConditionReason.SUSPENDED, message)
-    return _Claim(ConditionType.SCHEDULED, "True", ConditionReason.ACTIVE, "runs are started at status.nextRunTimes")
+    return _Claim(
+        ConditionType.SCHEDULED, "True", ConditionReason.ACTIVE, "runs are started at the times in status.nextRunTimes"
+    )
 
 
-def _healthy(ledger: CouncilorStatus, last: Run | None, stuck: str | None, missed: str | None) -> _Claim:
+def _healthy(
+    councilor: ObservedCouncilor, ledger: CouncilorStatus, last: Run | None, stuck: str | None, missed: str | None
+) -> _Claim | None:
+    """Say how the last run went, None before there was one."""
     if stuck is not None:
         return _Claim(ConditionType.HEALTHY, "False", ConditionReason.RUNNER_CANNOT_START, stuck)
     if missed is not None:
@@ -196,7 +213,7 @@ def _healthy(ledger: CouncilorStatus, last: Run | None, stuck: str | None, misse
         )
         return _Claim(ConditionType.HEALTHY, "Unknown", ConditionReason.RESULT_UNKNOWN, message)
     if last is None:
-        return _Claim(ConditionType.HEALTHY, "Unknown", ConditionReason.NO_RUN_YET, "no run has ended yet")
+        return None
     if last.report_result in {"failed", "unknown"}:
         return _Claim(ConditionType.HEALTHY, "False", ConditionReason.RECORD_FAILED, _not_reported(last))
     if last.exit_code == ExitCode.NOT_RECORDED and last.report_result is None:
@@ -204,7 +221,10 @@ def _healthy(ledger: CouncilorStatus, last: Run | None, stuck: str | None, misse
         return _Claim(ConditionType.HEALTHY, "False", ConditionReason.RECORD_FAILED, message)
     match last.result:
         case "failed":
-            message = f"run {last.execution_id} failed, {last.reason}: {last.message or 'see the log of its Job'}"
+            # The message comes last: it may be long, and what does not fit is cut.
+            message = f"run {last.execution_id} failed, {last.reason}, see `{_look_at(councilor, last)}`" + (
+                f": {last.message}" if last.message else ""
+            )
             return _Claim(ConditionType.HEALTHY, "False", ConditionReason.RUN_FAILED, message)
         case "skipped":
             message = f"run {last.execution_id} was skipped: {last.message or last.reason}"
@@ -214,7 +234,29 @@ def _healthy(ledger: CouncilorStatus, last: Run | None, stuck: str | None, misse
             return _Claim(ConditionType.HEALTHY, "True", ConditionReason.RUN_SUCCEEDED, message)
 
 
-def _missed(ledger: CouncilorStatus, active: list[ObservedJob], cron_job: ObservedCronJob | None) -> str | None:
+def _look_at(councilor: ObservedCouncilor, run: Run) -> str:
+    """Return the command that shows more of a run that failed."""
+    # Without an exit code no container has ended that could have left a log.
+    verb = "describe" if run.exit_code is None else "logs"
+    return f"kubectl {verb} -n {councilor.namespace} job/{run.job_name}"
+
+
+def _no_run_yet(councilor: ObservedCouncilor, active: list[ObservedJob], refusal: Refusal | None) -> _Claim:
+    if active:
+        advice = f"wait for Job {active[0].name}, or see `kubectl logs -n {councilor.namespace} job/{active[0].name}`"
+    elif refusal is not None:
+        advice = "do what the message of the condition Ready says"
+    else:
+        advice = (
+            f"wait for its time, or start one with `kubectl annotate councilor -n {councilor.namespace} "
+            f'{councilor.name} --overwrite {ANNOTATION_RUN_NOW}="$(date +%s)"`'
+        )
+    return _Claim(ConditionType.HEALTHY, "Unknown", ConditionReason.NO_RUN_YET, f"no run has ended yet: {advice}")
+
+
+def _missed(
+    councilor: ObservedCouncilor, ledger: CouncilorStatus, active: list[ObservedJob], cron_job: ObservedCronJob | None
+) -> str | None:
     """Say what is known about missed times, None when a run has ended since."""
     missed, unknown = ledger.last_missed_time, ledger.last_unknown_time
     if missed is None or _ended_after(ledger.last_run, missed) or (unknown is not None and unknown > missed):
@@ -227,13 +269,19 @@ def _missed(ledger: CouncilorStatus, active: list[ObservedJob], cron_job: Observ
             "spec.execution.timeoutSeconds, or set spec.concurrencyPolicy to Allow"
         )
     name = cron_job.name if cron_job else ""
-    return f"{found}: see `kubectl describe cronjob {name}`, and whether kube-controller-manager runs"
+    return (
+        f"{found}: see `kubectl describe cronjob -n {councilor.namespace} {name}`, and check that "
+        "kube-controller-manager runs"
+    )
 
 
 def _not_recorded(run: Run) -> str:
     missing = "it was not counted there" if run.recorded else "MongoDB has no record of it"
     later = f"; Job {run.report_job} will make up for it once it can" if run.report_job else ""
-    return f"run {run.execution_id} ended, {run.result}, but {missing}: {run.message or run.reason}{later}"
+    return (
+        f"run {run.execution_id} ended, {run.result}, but {missing}: check that MongoDB is up and that MONGODB_URI in "
+        f"the Secret of the runner may write to it; {run.message or run.reason}{later}"
+    )
 
 
 def _not_reported(run: Run) -> str:
@@ -265,14 +313,26 @@ def _stamped(claim: _Claim, before: tuple[Condition, ...], generation: int, now:
     """Give a condition its time: it moves only when the status does."""
     old = next((condition for condition in before if condition.type == claim.type), None)
     unchanged = old is not None and old.status == claim.status
+    message = claim.message[:MESSAGE_LIMIT]
+    if old is not None and claim.reason == ConditionReason.CRON_JOB_REFUSED and _alike(old.message, message):
+        message = old.message
     return Condition(
         type=claim.type,
         status=claim.status,
         observed_generation=generation,
         last_transition_time=old.last_transition_time if old and unchanged else now.replace(microsecond=0),
         reason=claim.reason,
-        message=claim.message[:1024],
+        message=message,
     )
+
+
+def _alike(one: str, other: str) -> bool:
+    """Tell whether two answers of the API server differ in numbers only.
+
+    An admission webhook may name the time or a request. Told anew, each refusal would be a write, and each write asks
+    for a pass, which is refused again.
+    """
+    return _NUMBER.sub("#", one) == _NUMBER.sub("#", other)
 
 
 def _phase(decision: Decision, refusal: Refusal | None, active: list[ObservedJob]) -> Phase:
@@ -285,9 +345,7 @@ def _phase(decision: Decision, refusal: Refusal | None, active: list[ObservedJob
     return "Suspended" if decision.breaker_open else "Scheduled"
 
 
-def _look_again(
-    active: list[ObservedJob], refusal: Refusal | None, due: list[datetime], now: datetime
-) -> datetime | None:
+def _look_again(active: list[ObservedJob], due: list[datetime], now: datetime) -> datetime | None:
     """Return when to look although nothing was heard: `due` times of the schedule, and what happens where no watch
     looks."""
     looks = list(due)
@@ -296,9 +354,6 @@ def _look_again(
             looks.append(now + UNWATCHED)
         elif not job.ready:
             looks.append(job.began + START_TOLERANCE)
-    if refusal is not None and refusal.reason == ConditionReason.NAME_CONFLICT:
-        # Most often the CronJob of a Councilor of this name that was deleted a moment ago and is being collected.
-        looks.append(now + UNWATCHED)
     return min(looks, default=None)
 
 
@@ -378,7 +433,10 @@ def _events(decision: Decision, status: CouncilorStatus) -> list[Event]:
                 events.append(Event("Normal", condition.reason, "Suspend", condition.message))
             case _:
                 pass
-    if decision.missed:
+    healthy = before.get(ConditionType.HEALTHY)
+    # An outage, or the runner that cannot start, was told once; the condition and the counter follow what it costs.
+    told = {ConditionReason.RUN_MISSED, ConditionReason.RUNNER_CANNOT_START}
+    if decision.missed and (healthy is None or healthy.reason not in told):
         last = f"{decision.missed[-1]:%Y-%m-%dT%H:%M:%SZ}"
         note = f"{len(decision.missed)} scheduled runs were not started, the last at {last}"
         events.append(Event("Warning", ConditionReason.RUN_MISSED, "Schedule", note))
@@ -389,10 +447,10 @@ def _events(decision: Decision, status: CouncilorStatus) -> list[Event]:
             events.append(Event("Warning", ConditionReason.RECORD_FAILED, "Record", _not_recorded(run)))
         if run.result == "failed":
             note = f"run {run.execution_id} of Job {run.job_name} failed, {run.reason}: {run.message or 'see its log'}"
-            events.append(Event("Warning", "RunFailed", "Run", note))
+            events.append(Event("Warning", ConditionReason.RUN_FAILED, "Run", note))
         elif run.result == "skipped":
             note = f"run {run.execution_id} of Job {run.job_name} was skipped: {run.message or run.reason}"
-            events.append(Event("Warning", "RunSkipped", "Run", note))
+            events.append(Event("Warning", ConditionReason.RUN_SKIPPED, "Run", note))
         else:
             note = f"run {run.execution_id} of Job {run.job_name} completed, judged {run.result}"
             events.append(Event("Normal", "RunCompleted", "Run", note))

@@ -26,11 +26,13 @@ class WorkQueue(Generic[Key]):
         self._waiting: deque[Key] = deque()
         self._added_at: dict[Key, float] = {}
         self._in_work: dict[Key, bool] = {}
+        self._taken_at: dict[Key, float] = {}
         self._delayed: list[tuple[float, int, Key]] = []
         self._due: dict[Key, float] = {}
         self._failures: dict[Key, int] = {}
         self._sequence = itertools.count()
         self._wakeup = asyncio.Event()
+        self._drained = asyncio.Event()
 
     def __len__(self) -> int:
         """Return how many keys wait to be processed now."""
@@ -39,7 +41,22 @@ class WorkQueue(Generic[Key]):
     @property
     def oldest_age(self) -> float:
         """Return for how many seconds the first key has been waiting, 0 for an empty queue."""
-        return self._clock() - self._added_at[self._waiting[0]] if self._waiting else 0.0
+        try:
+            return self._clock() - self._added_at[self._waiting[0]]
+        except (IndexError, KeyError):
+            # Empty; or asked by the thread of the metrics just when a worker takes the last key.
+            return 0.0
+
+    @property
+    def longest_work(self) -> float:
+        """Return for how many seconds the key that was taken first has been in work, 0 without one."""
+        # A copy: the thread of the metrics asks too.
+        return self._clock() - min(self._taken_at.copy().values(), default=self._clock())
+
+    @property
+    def backing_off(self) -> int:
+        """Return how many keys failed the last time."""
+        return len(self._failures)
 
     def add(self, key: Key) -> None:
         """Ask for `key` to be processed soon."""
@@ -68,6 +85,9 @@ class WorkQueue(Generic[Key]):
                 key = self._waiting.popleft()
                 del self._added_at[key]
                 self._in_work[key] = False
+                self._taken_at[key] = self._clock()
+                if not self._waiting:
+                    self._drained.set()
                 return key
             self._wakeup.clear()
             pause = self._delayed[0][0] - self._clock() if self._delayed else None
@@ -76,6 +96,12 @@ class WorkQueue(Generic[Key]):
                     await self._wakeup.wait()
             except TimeoutError:
                 continue
+
+    async def empty(self) -> None:
+        """Wait until no key waits to be processed now."""
+        while self._waiting:
+            self._drained.clear()
+            await self._drained.wait()
 
     def done(self, key: Key) -> None:
         """Say that `key` was processed without failure."""
@@ -99,6 +125,7 @@ class WorkQueue(Generic[Key]):
         self._failures.pop(key, None)
 
     def _finish(self, key: Key) -> None:
+        del self._taken_at[key]
         if self._in_work.pop(key):
             self.add(key)
 

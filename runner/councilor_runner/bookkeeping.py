@@ -13,7 +13,7 @@ from councilor_runner import logs
 from councilor_runner.clock import Clock
 from councilor_runner.contract import Agent
 from councilor_runner.interruption import Interruption
-from councilor_runner.records import Finished, result_fields
+from councilor_runner.records import Finished, read_finished, result_fields
 
 if TYPE_CHECKING:
     # Importing pymongo takes longer than the whole run of a Councilor without a database.
@@ -29,10 +29,15 @@ _DELAYS = (0.2, 0.5, 1.0, 2.0, 4.0)
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """How far the bookkeeping got; `complaint` says what is missing."""
+    """The run as it stands, and how far the bookkeeping got; `complaint` says what is missing.
 
+    `temporary`: another attempt may find MongoDB willing.
+    """
+
+    finished: Finished
     recorded: bool
     complaint: str | None = None
+    temporary: bool = False
 
 
 class Bookkeeper:
@@ -47,18 +52,23 @@ class Bookkeeper:
     async def settle(
         self, fields: Mapping[str, Any], finished: Finished, agent: Agent, *, already_recorded: bool
     ) -> Settled:
-        """Record the run, count it and mark its task; `already_recorded` after a Pod that got that far."""
+        """Record the run, count it and mark its task; `already_recorded` after a Pod that got that far.
+
+        Where another Pod records it in this very moment, that record is what is counted, told and reported.
+        """
         from councilor_runner.store import StoreError
 
         self._end = self._clock.monotonic() + BUDGET_SECONDS
-        store, task_id, severity = self._store, fields["task_id"], finished.severity
+        store, task_id = self._store, fields["task_id"]
         recorded = already_recorded
         try:
             if not already_recorded:
                 result = result_fields(finished)
-                await self._persist(lambda: store.finish(fields, result))
+                before = await self._persist(lambda: store.finish(fields, result))
                 recorded = True
+                finished = (read_finished(before) if before is not None else None) or finished
                 logs.info("execution recorded", status=result["status"], outputTruncated=result["output_truncated"])
+            severity = finished.severity
             if severity is not None:
                 counted = await self._persist(
                     lambda: store.count(
@@ -75,14 +85,14 @@ class Bookkeeper:
                     logs.info("execution counted" if counted else "execution had been counted before")
         except StoreError as error:
             logs.error("bookkeeping failed", detail=error.message)
-            return Settled(recorded, error.message)
+            return Settled(finished, recorded, error.message, error.temporary)
         if severity is not None:
             try:
                 await self._persist(lambda: store.set_severity(task_id, severity))
             except StoreError as error:
                 # The run itself is recorded and counted; another Pod could not do better.
                 logs.warning("severity of the task not set", detail=error.message)
-        return Settled(recorded)
+        return Settled(finished, recorded)
 
     async def _persist(self, write: Callable[[], Awaitable[_T]]) -> _T:
         """Repeat a write while trying again can help and time is left."""

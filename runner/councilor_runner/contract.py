@@ -202,8 +202,8 @@ class RunReport(_ReportModel):
     status: RunStatus
     severity: Severity | None = None
     """None for a skipped run: nothing was judged. A run that failed is an error whatever the agent said."""
-    exit_code: int
-    """How the runner's process ended (`ExitCode`)."""
+    exit_code: Annotated[int, Field(ge=-(2**31), lt=2**31)]
+    """How the process of the run ended (`ExitCode`), also in the last word of a `report`, which speaks of the run."""
     agent_exit_code: int | None = None
     """What the agent's command ended with, None when Conductor did not say or there was no command."""
     reason: str
@@ -215,7 +215,7 @@ class RunReport(_ReportModel):
     scheduled_at: AwareDatetime | None = None
     started_at: AwareDatetime
     completed_at: AwareDatetime
-    duration_ms: int
+    duration_ms: Annotated[int, Field(ge=0, le=2**53)]
     dispatched: bool = False
     """Whether Conductor may have been asked to run the agent."""
     recorded: bool = False
@@ -258,3 +258,14 @@ def execution_id(agent_id: str, task: str, scheduled_at: datetime | None) -> str
     if scheduled_at is None:
         return f"exec_{agent_id}_manual_{task[:16]}"
     return f"exec_{agent_id}_{int(scheduled_at.timestamp())}_{task[:8]}"
+
+
+def agent_of(execution: str, task: str, scheduled_at: datetime | None) -> str | None:
+    """Return the agent id in an execution id, None when this is not the execution id of that task.
+
+    A Councilor's agent may be changed while a run is going on; the run stays that of the former agent.
+    """
+    prefix, suffix = execution_id("\n", task, scheduled_at).split("\n")
+    if not (execution.startswith(prefix) and execution.endswith(suffix)):
+        return None
+    return execution[len(prefix) : -len(suffix)] or None

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from councilor_runner import logs
 from councilor_runner.answers import Answer, AnswerKind, TaskState, outcome_of
 from councilor_runner.clock import Clock
-from councilor_runner.conductor import ANSWER_SECONDS, SYNCHRONOUS_MARGIN_SECONDS, Conductor
+from councilor_runner.conductor import SYNCHRONOUS_MARGIN_SECONDS, Conductor
+from councilor_runner.connection import ANSWER_SECONDS
 from councilor_runner.contract import Reason
 from councilor_runner.outcome import Outcome
 from councilor_runner.polling import PollLimits, PollSource, WaitEnd, look_up, wait_for_task

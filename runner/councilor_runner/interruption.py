@@ -7,6 +7,10 @@ of its container the runner would never notice it without a handler, so one stan
 import asyncio
 import signal
 import time
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
 
 
 class Interruption:
@@ -41,3 +45,14 @@ class Interruption:
     async def wait(self) -> None:
         """Return once the process was asked to end."""
         await self._event.wait()
+
+    async def cut_short(self, work: Coroutine[Any, Any, _T]) -> _T | None:
+        """Return the work's result; None when a signal came first, so that it was cancelled."""
+        task = asyncio.create_task(work)
+        signalled = asyncio.create_task(self.wait())
+        await asyncio.wait((task, signalled), return_when=asyncio.FIRST_COMPLETED)
+        signalled.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait((task,))
+        return None if task.cancelled() else task.result()

@@ -15,7 +15,7 @@ from councilor_runner.contract import ChannelResult, Notifications, RunContract,
 from councilor_runner.records import Finished
 
 if TYPE_CHECKING:
-    from councilor_runner.conductor import Gateway
+    from councilor_runner.gateway import Gateway
 
 SECONDS = 5.0
 RESULT_SUMMARY_LIMIT = 200
@@ -73,6 +73,17 @@ def task_event(
             "timestamp": finished.completed_at.isoformat(),
         },
     }
+
+
+def remaining(channels: tuple[str, ...], told: tuple[ChannelResult, ...]) -> tuple[str, ...]:
+    """Return the channels that nothing was delivered to yet."""
+    delivered = {result.channel for result in told if result.delivered}
+    return tuple(channel for channel in channels if channel not in delivered)
+
+
+def merge(earlier: tuple[ChannelResult, ...], later: tuple[ChannelResult, ...]) -> tuple[ChannelResult, ...]:
+    """Return one result for each channel, in the order in which they were first tried; the later one counts."""
+    return tuple({result.channel: result for result in earlier + later}.values())
 
 
 async def notify(

@@ -4,6 +4,7 @@ The reason decides the exit code: a Pod that finds a finished record rebuilds bo
 A temporary reason in a finished record means that the run was given up for it.
 """
 
+import contextlib
 from dataclasses import dataclass, replace
 
 from councilor_runner.contract import ExitCode, Reason, RunStatus
@@ -37,11 +38,12 @@ EXIT_CODES: dict[Reason, ExitCode] = {
 class Outcome:
     """The end of a run, or of this Pod's part in it.
 
+    `reason` is a word of Kubernetes (`OOMKilled`) where the operator found the run dead; that is always an error.
     `text` is what the agent said (None: nothing was received); `message` one sentence of ours about what went wrong.
     `given_up`: the reason was temporary, but no further Pod will come.
     """
 
-    reason: Reason
+    reason: Reason | str
     text: str | None = None
     agent_exit_code: int | None = None
     message: str | None = None
@@ -49,7 +51,9 @@ class Outcome:
 
     @property
     def exit_code(self) -> ExitCode:
-        return ExitCode.AGENT_FAILED if self.given_up else EXIT_CODES[self.reason]
+        if self.given_up or not isinstance(self.reason, Reason):
+            return ExitCode.AGENT_FAILED
+        return EXIT_CODES[self.reason]
 
     @property
     def final(self) -> bool:
@@ -61,6 +65,30 @@ class Outcome:
         if self.reason is Reason.COMPLETED:
             return "completed"
         return "skipped" if self.reason is Reason.STARTED_TOO_LATE else "error"
+
+
+_OF_STATUS: dict[RunStatus, Reason] = {
+    "completed": Reason.COMPLETED,
+    "skipped": Reason.STARTED_TOO_LATE,
+    "error": Reason.AGENT_FAILED,
+}
+
+
+def ended(
+    status: RunStatus, reason: str | None, text: str | None, agent_exit_code: int | None, message: str | None
+) -> Outcome:
+    """Return the outcome of a run that is over, from what a record or a report says about it.
+
+    The status counts: a reason that belongs to another one, or that only a newer version knows, gives way to that of
+    the status. A temporary reason means that the run was given up for it.
+    """
+    word: Reason | str = reason or _OF_STATUS[status]
+    with contextlib.suppress(ValueError):
+        word = Reason(word)
+    outcome = Outcome(word, text, agent_exit_code, message)
+    if outcome.status != status:
+        outcome = replace(outcome, reason=_OF_STATUS[status])
+    return replace(outcome, given_up=outcome.exit_code.retryable)
 
 
 def ended_by_last_attempt(outcome: Outcome, attempts: int, retries: int) -> bool:

@@ -13,7 +13,16 @@ from typing import Protocol
 from councilor_runner import logs
 from councilor_runner.answers import TaskState
 from councilor_runner.clock import Clock
-from councilor_runner.conductor import SourceUnavailableError
+
+
+class SourceUnavailableError(Exception):
+    """A poll source did not answer; `refused` when it did, and will not let us read."""
+
+    def __init__(self, name: str, detail: str, *, refused: bool = False) -> None:
+        super().__init__(f"{name}: {detail}")
+        self.name = name
+        self.detail = detail
+        self.refused = refused
 
 
 class PollSource(Protocol):

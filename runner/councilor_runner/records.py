@@ -7,23 +7,23 @@ often it is tried.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from councilor_runner.clock import milliseconds
-from councilor_runner.contract import Reason, RunStatus, Severity
-from councilor_runner.outcome import EXIT_CODES, Outcome
+from councilor_runner.contract import RunReport, Severity
+from councilor_runner.outcome import Outcome, ended
 from councilor_runner.settings import Settings
 
 OUTPUT_LIMIT = 1024 * 1024
 """Bytes of `output`: far below MongoDB's 16 MiB, since a document that is too large never heals by retrying."""
 
-KEEP = 256
+KEEP = 512
 """Runs remembered in a guard list.
 
 An id that dropped out would be counted again, so this has to exceed the runs of one agent that can be counted between
-the first and the last attempt to count one run. Attempts end with the Job's `activeDeadlineSeconds`; 256 is a run
-each minute for four hours, and keeps the list below 10 kB.
+the first and the last attempt to count one run. A report Job may make that attempt hours after the run; 512 is a run
+each minute for eight hours, and keeps the list below 20 kB.
 """
 
 COUNTERS = "councilor_runs"
@@ -32,12 +32,13 @@ COUNTERS = "councilor_runs"
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A run that is over, ready to be recorded."""
+    """A run that is over, ready to be recorded; `truncated` when its text is only the beginning of the answer."""
 
     outcome: Outcome
     severity: Severity | None
     started_at: datetime
     completed_at: datetime
+    truncated: bool = False
 
     @property
     def duration_ms(self) -> int:
@@ -105,32 +106,57 @@ def result_fields(finished: Finished) -> dict[str, Any]:
         "output": output,
         "error": outcome.message if outcome.status == "error" else None,
         "exit_code": outcome.agent_exit_code,
-        "reason": outcome.reason.value,
-        "output_truncated": truncated,
+        "reason": str(outcome.reason),
+        "output_truncated": truncated or finished.truncated,
     }
 
 
 def read_finished(document: Mapping[str, Any]) -> Finished | None:
     """Rebuild a finished run from its record; None for a claim, or a record that some other program wrote."""
-    status: RunStatus | str | None = document.get("status")
+    status = document.get("status")
     if status not in ("completed", "error", "skipped"):
         return None
     started_at, completed_at = document.get("started_at"), document.get("completed_at")
     if not isinstance(started_at, datetime) or not isinstance(completed_at, datetime):
         return None
-    fallback = {"completed": Reason.COMPLETED, "skipped": Reason.STARTED_TOO_LATE}.get(status, Reason.AGENT_FAILED)
-    try:
-        reason = Reason(document.get("reason") or fallback)
-    except ValueError:
-        reason = fallback
     severity = document.get("severity")
-    given_up = EXIT_CODES[reason].retryable
     return Finished(
-        Outcome(reason, document.get("output"), document.get("exit_code"), document.get("error"), given_up),
+        ended(status, document.get("reason"), document.get("output"), document.get("exit_code"), document.get("error")),
         severity if severity in ("success", "warning", "error") else None,
         started_at,
         completed_at,
+        document.get("output_truncated") is True,
     )
+
+
+def counted_run(told: RunReport, started_at: datetime | None = None) -> Finished:
+    """Return the run as the operator counted it; `started_at` is that of the claim, where there is one.
+
+    Of the answer only the summary is left. The message of a completed run speaks of the record that was missing, so it
+    ends with the record.
+    """
+    completed = told.status == "completed"
+    return Finished(
+        ended(told.status, told.reason, told.summary, told.agent_exit_code, None if completed else told.message),
+        "error" if told.status == "error" else told.severity,
+        started_at or as_stored(told.started_at),
+        as_stored(told.completed_at),
+        truncated=told.summary is not None,
+    )
+
+
+def as_stored(moment: datetime) -> datetime:
+    """Return a time as BSON keeps it: UTC, whole milliseconds."""
+    moment = moment.astimezone(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def instance_id(fields: Mapping[str, Any]) -> str:
+    """Return the instance under which Conductor shows a run: `councilor_{agentId}_{Unix milliseconds}`.
+
+    Every Pod of the Job has to send the same: a manual run takes the time of its claim.
+    """
+    return f"councilor_{fields['agent_id']}_{milliseconds(fields['scheduled_at'] or fields['started_at'])}"
 
 
 def statistics_update(field: str, task_id: str, severity: Severity, completed_at: datetime) -> list[dict[str, Any]]:

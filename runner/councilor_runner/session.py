@@ -9,7 +9,6 @@ A Pod that gets no further for the time being leaves the run to the next one. Th
 instead, as an error that is recorded, counted and told; otherwise its claim would stay `running` for ever.
 """
 
-import asyncio
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -17,24 +16,23 @@ import httpx
 
 from councilor_runner import logs
 from councilor_runner.answers import TaskState
-from councilor_runner.bookkeeping import Bookkeeper, Settled
-from councilor_runner.clock import Clock, milliseconds
-from councilor_runner.conductor import Conductor, Gateway, execution_request
-from councilor_runner.contract import SUMMARY_LIMIT, ChannelResult, ExitCode, Reason, RunReport, Severity
+from councilor_runner.bookkeeping import Settled
+from councilor_runner.clock import Clock
+from councilor_runner.completion import Completion, compose
+from councilor_runner.conductor import Conductor, execution_request
+from councilor_runner.contract import Reason, RunReport, Severity
 from councilor_runner.execution import Execution, Limits, Progress
+from councilor_runner.gateway import Gateway
 from councilor_runner.interruption import Interruption
-from councilor_runner.notifications import notify, summarise, task_event, wanted
 from councilor_runner.outcome import Outcome, ended_by_last_attempt, give_up
 from councilor_runner.polling import Lookup, PollSource, look_up
 from councilor_runner.prompt import build_prompt
-from councilor_runner.records import Finished, claim_fields, read_finished
+from councilor_runner.records import Finished, claim_fields, instance_id, read_finished
 from councilor_runner.settings import Settings
-from councilor_runner.verdict import judge, without_marker
+from councilor_runner.verdict import judge
 
 if TYPE_CHECKING:
     from councilor_runner.store import Store
-
-_MESSAGE_LIMIT = 512
 
 
 class Session:
@@ -89,25 +87,29 @@ class Session:
             return await self._postpone(outcome)
         severity = self._finished_before.severity if self._finished_before else self._judge(outcome)
         finished = self._finished_before or Finished(outcome, severity, self._started_at, self._clock.now())
-        logs.info("run finished", reason=outcome.reason.value, severity=severity, durationMs=finished.duration_ms)
-        settled = await self._settle(finished)
-        notified = await self._notify(finished) if severity is not None else ()
-        return self._report(finished, settled, notified)
+        logs.info("run finished", reason=str(outcome.reason), severity=severity, durationMs=finished.duration_ms)
+        completion = Completion(
+            self._settings,
+            self._fields,
+            gateway=self._gateway,
+            store=self._store if self._claimed else None,
+            clock=self._clock,
+            interruption=self._interruption,
+        )
+        settled = await completion.settle(finished, already_recorded=self._finished_before is not None)
+        # Also for a run that an earlier Pod recorded: whether that one got as far as notifying is unknown, and hearing
+        # of an error twice is better than never.
+        notified = await completion.notify(settled.finished)
+        return compose(self._settings, settled, notified, dispatched=self._progress.dispatched)
 
     async def _until_interrupted(self) -> Outcome:
-        work = asyncio.create_task(self._attempt())
-        signal = asyncio.create_task(self._interruption.wait())
-        await asyncio.wait((work, signal), return_when=asyncio.FIRST_COMPLETED)
-        signal.cancel()
-        if not work.done():
+        outcome = await self._interruption.cut_short(self._attempt())
+        if outcome is None:
             logs.warning("asked to end: leaving the rest to the next Pod", dispatched=self._progress.dispatched)
-            work.cancel()
-            await asyncio.wait((work,))
-        if work.cancelled():
-            return self._unfinished(
+            outcome = self._unfinished(
                 Outcome(Reason.INTERRUPTED, message="the Pod was asked to end before the run had a result")
             )
-        return work.result()
+        return outcome
 
     async def _attempt(self) -> Outcome:
         try:
@@ -131,7 +133,7 @@ class Session:
                 return outcome
             # Earlier Pods ended long enough ago for anything they sent to be visible.
             self._progress.earlier = False
-        logs.warning("giving up", attempts=self._attempts, reason=outcome.reason.value)
+        logs.warning("giving up", attempts=self._attempts, reason=str(outcome.reason))
         return give_up(outcome, self._attempts, maybe_sent=self._progress.sent)
 
     def _internal_error(self, error: Exception) -> Outcome:
@@ -229,7 +231,7 @@ class Session:
             contract,
             task_id=self._settings.task_id,
             prompt=build_prompt(contract.task, prompt, ask_severity=contract.verdict.ask_agent),
-            instance_id=self._instance_id,
+            instance_id=instance_id(self._fields),
             wait_for_result=synchronous,
         )
         already_spent = (self._clock.now() - self._started_at).total_seconds() if self._continued else 0.0
@@ -246,11 +248,6 @@ class Session:
             limits=self._limits,
         ).run()
 
-    @property
-    def _instance_id(self) -> str:
-        # Every Pod of the Job has to send the same: a manual run takes the time of its claim.
-        return f"councilor_{self._contract.agent.id}_{milliseconds(self._settings.scheduled_at or self._started_at)}"
-
     def _judge(self, outcome: Outcome) -> Severity | None:
         if outcome.status != "completed":
             return "error" if outcome.status == "error" else None
@@ -259,7 +256,7 @@ class Session:
         return verdict.severity
 
     async def _postpone(self, outcome: Outcome) -> RunReport:
-        logs.warning("run not finished", reason=outcome.reason.value, detail=outcome.message)
+        logs.warning("run not finished", reason=str(outcome.reason), detail=outcome.message)
         if self._store is not None and self._claimed:
             from councilor_runner.store import StoreError
 
@@ -268,75 +265,5 @@ class Session:
             except StoreError as error:
                 logs.warning("reason not noted on the claim", detail=error.message)
         finished = Finished(outcome, "error", self._started_at, self._clock.now())
-        return self._report(finished, Settled(recorded=False), ())
-
-    async def _settle(self, finished: Finished) -> Settled:
-        if self._store is None or not self._claimed:
-            return Settled(recorded=False)
-        return await Bookkeeper(self._store, self._clock, self._interruption).settle(
-            self._fields,
-            finished,
-            self._contract.agent,
-            already_recorded=self._finished_before is not None,
-        )
-
-    async def _notify(self, finished: Finished) -> tuple[ChannelResult, ...]:
-        """Notify whom it concerns.
-
-        Also for a run that an earlier Pod recorded: whether that one got as far as notifying is unknown, and hearing
-        of an error twice is better than never.
-        """
-        rules, severity = self._contract.notifications, finished.severity
-        if severity is None:
-            return ()
-        recovered = severity == "success" and rules.on_recovery and await self._recovered()
-        if not wanted(rules, severity, recovered=recovered):
-            return ()
-        event = task_event(
-            self._contract,
-            task_id=self._settings.task_id,
-            instance_id=self._instance_id,
-            finished=finished,
-            severity=severity,
-            recovered=recovered,
-        )
-        return await notify(rules.channels, self._gateway, event)
-
-    async def _recovered(self) -> bool:
-        """Whether the run before this one was no success; without a database nobody remembers."""
-        if self._store is None or not self._claimed:
-            return False
-        from councilor_runner.store import StoreError
-
-        try:
-            return await self._store.previous_severity(self._fields) in ("warning", "error")
-        except StoreError as error:
-            logs.warning("previous execution not read", detail=error.message)
-            return False
-
-    def _report(self, finished: Finished, settled: Settled, notified: tuple[ChannelResult, ...]) -> RunReport:
-        outcome = finished.outcome
-        exit_code, message = outcome.exit_code, outcome.message
-        text = without_marker(outcome.text or "") if outcome.status == "completed" else outcome.text
-        if settled.complaint is not None:
-            exit_code = ExitCode.NOT_RECORDED
-            message = f"{settled.complaint}; {message}" if message else settled.complaint
-        return RunReport(
-            execution_id=self._settings.execution_id,
-            task_id=self._settings.task_id,
-            trigger=self._settings.trigger,
-            status=outcome.status,
-            severity=finished.severity,
-            exit_code=exit_code,
-            agent_exit_code=outcome.agent_exit_code,
-            reason=outcome.reason,
-            message=summarise(message, _MESSAGE_LIMIT),
-            summary=summarise(text, SUMMARY_LIMIT),
-            scheduled_at=self._settings.scheduled_at,
-            started_at=finished.started_at,
-            completed_at=finished.completed_at,
-            duration_ms=finished.duration_ms,
-            dispatched=self._progress.dispatched,
-            recorded=settled.recorded,
-            notified=notified,
-        )
+        settled = Settled(finished, recorded=False)
+        return compose(self._settings, settled, (), dispatched=self._progress.dispatched)

@@ -5,14 +5,17 @@ to write instead. Values are never quoted: they may be secrets.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from councilor_runner import contract as contracts
-from councilor_runner.contract import Reason, RunContract, Trigger
+from councilor_runner.contract import Agent, Reason, RunContract, RunReport, Trigger
+
+_Document = TypeVar("_Document", bound=BaseModel)
 
 
 class SettingsError(Exception):
@@ -42,6 +45,13 @@ class Settings:
     def trigger(self) -> Trigger:
         return "manual" if self.scheduled_at is None else "scheduled"
 
+    def of_execution(self, execution_id: str, agent_id: str) -> "Settings":
+        """Return the settings of this run as it was started: the Councilor may have got another agent since."""
+        contract = self.contract
+        if agent_id != contract.agent.id:
+            contract = contract.model_copy(update={"agent": Agent(id=agent_id)})
+        return replace(self, contract=contract, execution_id=execution_id)
+
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
     """Return the settings.
@@ -49,7 +59,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     Raises SettingsError for a missing variable, a contract that does not validate, or a value no request can be made
     with.
     """
-    contract = _read_contract(environment.get(contracts.ENV_CONTRACT))
+    contract = _read_document(RunContract, environment, contracts.ENV_CONTRACT, "the CronJob's Pod template")
     _check_url("endpoints.conductorUrl", contract.endpoints.conductor_url)
     if contract.endpoints.gateway_url is not None:
         _check_url("endpoints.gatewayUrl", contract.endpoints.gateway_url)
@@ -70,20 +80,34 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     )
 
 
-def _read_contract(text: str | None) -> RunContract:
-    if not text:
+def read_told(environment: Mapping[str, str], settings: Settings) -> tuple[Settings, RunReport]:
+    """Return the run that `report` is to record and tell, as the operator counted it, and the settings that fit it.
+
+    Raises SettingsError when the variable is missing, does not validate, or speaks of another run than the settings.
+    """
+    told = _read_document(RunReport, environment, contracts.ENV_REPORT, "the Pod template of a report Job")
+    agent_id = contracts.agent_of(told.execution_id, settings.task_id, settings.scheduled_at)
+    if told.task_id != settings.task_id or agent_id is None:
         raise SettingsError(
-            f"the variable {contracts.ENV_CONTRACT} is not set: the operator writes it into the CronJob's Pod template"
+            f"{contracts.ENV_REPORT} speaks of another run than {contracts.ENV_JOB_NAME} and {contracts.ENV_JOB_UID}: "
+            "all three have to be those of the Job that is reported"
         )
+    return settings.of_execution(told.execution_id, agent_id), told
+
+
+def _read_document(model: type[_Document], environment: Mapping[str, str], name: str, place: str) -> _Document:
+    text = environment.get(name)
+    if not text:
+        raise SettingsError(f"the variable {name} is not set: the operator writes it into {place}")
     try:
-        return RunContract.model_validate_json(text)
+        return model.model_validate_json(text)
     except ValidationError as error:
         problems = [
             f"{'.'.join(str(part) for part in problem['loc']) or 'the document'}: {problem['msg']}"
             for problem in error.errors(include_url=False, include_context=False, include_input=False)
         ]
         raise SettingsError(
-            f"{contracts.ENV_CONTRACT} is not valid ({len(problems)} problems): {'; '.join(problems[:5])}. "
+            f"{name} is not valid ({len(problems)} problems): {'; '.join(problems[:5])}. "
             "Operator and runner image have to be of the same version"
         ) from None
 

@@ -27,8 +27,8 @@ from pymongo.errors import (
 
 from councilor_runner import logs
 from councilor_runner.answers import TaskState, read_task
-from councilor_runner.conductor import SourceUnavailableError
 from councilor_runner.contract import Reason, Severity
+from councilor_runner.polling import SourceUnavailableError
 from councilor_runner.records import COUNTERS, open_fields, statistics_update
 
 SELECTION_MS = 3000
@@ -157,16 +157,24 @@ class Store:
                 )
                 return before or await self._executions.find_one(key)
 
-    async def postpone(self, execution_id: str, reason: Reason, message: str | None) -> None:
+    async def find(self, task_id: str) -> dict[str, Any] | None:
+        """Return the claim or record of a run, None when no Pod got that far.
+
+        By `_id`, which stays the same when the Councilor's agent is changed; the execution id does not.
+        """
+        async with self._bounded("read the execution"):
+            return await self._executions.find_one({"_id": ObjectId(task_id)})
+
+    async def postpone(self, execution_id: str, reason: str, message: str | None) -> None:
         """Note on a claim why this Pod stopped; it stays `running`, because the next Pod continues it."""
         async with self._bounded("note the interruption"):
             await self._executions.update_one(
                 {"execution_id": execution_id, "status": "running"},
-                {"$set": {"reason": reason.value, "error": message}},
+                {"$set": {"reason": str(reason), "error": message}},
             )
 
-    async def finish(self, fields: Mapping[str, Any], result: Mapping[str, Any]) -> None:
-        """Turn the claim into the finished record; a record that is already finished stays as it is.
+    async def finish(self, fields: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Turn the claim into the finished record; return None, or the finished record that stood there before.
 
         `fields` are those of the claim, for the case that the claim has been deleted meanwhile or was never made.
         """
@@ -186,6 +194,8 @@ class Store:
             except DuplicateKeyError:
                 # The filter met no claim and the insert met a record: somebody finished it first.
                 logs.info("the execution had been recorded before")
+                return await self._executions.find_one({"_id": ObjectId(fields["task_id"])})
+        return None
 
     async def count(
         self, *, agent_id: str, instance_id: str | None, task_id: str, severity: Severity, completed_at: datetime

@@ -1,5 +1,6 @@
 """A Councilor in a real cluster, as the tests of the operator handle it: create, edit, run, and ask about it."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -42,6 +43,16 @@ class Councilor:
         councilor = cls(api, namespace, name)
         councilor.wait_for_condition("Ready")
         return councilor
+
+    @classmethod
+    def create_all(cls, api: Api, namespace: str, specs: Mapping[str, Object]) -> "dict[str, Councilor]":
+        """Create several, name to spec, and wait until the operator has seen them all."""
+        for name, spec in specs.items():
+            api.create(COUNCILORS, namespace, new_councilor(name, **spec))
+        councilors = {name: cls(api, namespace, name) for name in specs}
+        for councilor in councilors.values():
+            councilor.wait_for_condition("Ready")
+        return councilors
 
     def get(self) -> Object:
         """Return it."""
@@ -98,6 +109,10 @@ class Councilor:
 
         return eventually(reached, f"condition {kind} {status} {reason} of {self.name}")
 
+    def wait_for_phase(self, phase: str) -> None:
+        """Wait until its status says so."""
+        eventually(lambda: self.status["phase"] == phase, f"{self.name} is in phase {phase}")
+
     def wait_for_runs(self, total: int) -> Object:
         """Wait until so many runs are counted; returns the status."""
         eventually(
@@ -113,7 +128,19 @@ class Councilor:
         return found
 
     def make_due(self) -> None:
-        """Let an interval of one minute be due in a second or two: set back when its CronJob last fired."""
-        last = (datetime.now(tz=UTC) - timedelta(seconds=58)).strftime(pods.UTC_FORMAT)
+        """Let an interval of one minute be due in a second or two."""
+        self.set_last_fired(timedelta(seconds=58))
+
+    def set_last_fired(self, ago: timedelta) -> None:
+        """Set back when its CronJob last fired: what has passed since counts as missed."""
+        last = (datetime.now(tz=UTC) - ago).strftime(pods.UTC_FORMAT)
         body = {"status": {"lastScheduleTime": last}}
         self.api.patch(CRON_JOBS, self.namespace, self.name, body, subresource="status")
+
+    def run_to_end(self, control_plane: ControlPlane, job: str, **report: Any) -> None:
+        """Run it by hand, with what its runner reports, and wait until the run is counted."""
+        before = self.status.get("stats", {}).get("totalExecutions", 0)
+        body = self.run_by_hand(control_plane, job)
+        pods.start(self.api, body)
+        pods.finish(self.api, body, pods.report_of(body, self.get(), **report))
+        self.wait_for_runs(before + 1)

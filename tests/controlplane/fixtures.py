@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.controlplane.account import Account, make_account
 from tests.controlplane.api import Api
 from tests.controlplane.launcher import ROOT, ControlPlane
 from tests.controlplane.process import OperatorProcess
@@ -51,10 +52,17 @@ def namespace(api: Api, request: pytest.FixtureRequest) -> str:
     return api.make_namespace(f"{name}-{next(_numbers)}")
 
 
+@pytest.fixture(scope="session")
+def operator_account(api: Api, kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Account:
+    """The service account of an installed operator."""
+    namespace = api.make_namespace("councilor-operator")
+    return make_account(api, kubeconfig, tmp_path_factory.mktemp("account"), namespace)
+
+
 @pytest.fixture
-def operator_process(kubeconfig: Path, tmp_path: Path) -> Iterator[OperatorProcess]:
-    """The operator, started."""
-    process = OperatorProcess(kubeconfig, tmp_path / "operator.log", health_port=free_port())
+def operator_process(operator_account: Account, tmp_path: Path) -> Iterator[OperatorProcess]:
+    """The operator, started with no more rights than an installation gives it."""
+    process = OperatorProcess(operator_account.kubeconfig, tmp_path / "operator.log", health_port=free_port())
     process.start()
     yield process
     process.stop()
@@ -69,4 +77,4 @@ def free_port() -> int:
         return port
 
 
-__all__ = ["api", "control_plane", "kubeconfig", "namespace", "operator_process"]
+__all__ = ["api", "control_plane", "kubeconfig", "namespace", "operator_account", "operator_process"]

@@ -3,7 +3,9 @@
 import json
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 LAUNCHER = ROOT / "hack/cluster/cluster"
@@ -31,6 +33,11 @@ class ControlPlane:
         """Start a component anew; returns when it is ready."""
         self._run("restart", component)
 
+    def pid(self, component: str) -> int:
+        """Return the process id of a component that runs."""
+        found = {item["name"]: item["pid"] for item in json.loads(self._run("status", "--json"))["components"]}
+        return int(found[component])
+
     def kubectl(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run kubectl."""
         return self._launch("kubectl", *arguments, check=check)
@@ -40,7 +47,10 @@ class ControlPlane:
         return self.audit_log.stat().st_size
 
     def operator_writes(self, namespace: str, *, since: int) -> list[str]:
-        """Return what the operator wrote in a namespace since a mark: verb, resource and name; events are left out."""
+        """Return what the operator wrote in a namespace since a mark: verb, resource, name and subresource.
+
+        Left out are events, and what changed nothing: refused requests (conflicts) and dry runs.
+        """
         writes = []
         with self.audit_log.open() as log:
             log.seek(since)
@@ -51,9 +61,18 @@ class ControlPlane:
                     and entry["verb"] not in {"get", "list", "watch"}
                     and target.get("namespace") == namespace
                     and target.get("resource") != "events"
+                    and entry["responseStatus"]["code"] < 300
+                    and "dryRun=All" not in entry["requestURI"]
                 ):
-                    writes.append(f"{entry['verb']} {target['resource']}/{target['name']}")
+                    words = [target["resource"], target["name"], target.get("subresource")]
+                    writes.append(f"{entry['verb']} {'/'.join(word for word in words if word)}")
         return writes
+
+    def requests_of(self, user: str, *, since: int) -> Iterator[dict[str, Any]]:
+        """Yield the API server's records of a user's requests since a mark; that of a watch when it begins, too."""
+        with self.audit_log.open() as log:
+            log.seek(since)
+            yield from (entry for entry in map(json.loads, log) if entry["user"]["username"] == user)
 
     @property
     def audit_log(self) -> Path:

@@ -31,38 +31,63 @@ class OperatorProcess:
             "KUBECONFIG": str(kubeconfig),
             **settings,
         }
-        self._health = f"http://127.0.0.1:{health_port}/healthz"
+        self._probes = f"http://127.0.0.1:{health_port}"
         self._process: subprocess.Popen[bytes] | None = None
         self.log = log
 
     def start(self) -> None:
-        """Start it and wait until it answers its probe."""
+        """Start it and wait until it is ready."""
+        self.launch()
+        eventually(self._healthy, f"the operator is not ready, see its log:\n{self.log}", seconds=30)
+
+    def launch(self) -> None:
+        """Start it."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "councilor_operator", "run"], env=self._environment, stdout=log, stderr=log
             )
-        eventually(self._healthy, f"the operator is not healthy, see its log:\n{self.log}", seconds=30)
 
     def kill(self) -> None:
         """End it as a crash would."""
         self._end(signal.SIGKILL)
 
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def freeze(self) -> None:
+        """Stop it in its tracks; its connections stay open."""
+        self._send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._send(signal.SIGCONT)
+
     def stop(self) -> int:
         """Ask it to end and wait; returns the exit code."""
         return self._end(signal.SIGTERM)
 
+    def probe(self, path: str) -> httpx.Response:
+        """Ask as the kubelet does."""
+        return httpx.get(f"{self._probes}{path}", timeout=5)
+
     def _end(self, how: signal.Signals) -> int:
         if self._process is None:
             return 0
-        self._process.send_signal(how)
+        self._send(how)
         code = self._process.wait(timeout=30)
         self._process = None
         return code
+
+    def _send(self, number: signal.Signals) -> None:
+        assert self._process is not None, "the operator was not started"
+        self._process.send_signal(number)
 
     def _healthy(self) -> bool:
         if self._process is not None and self._process.poll() is not None:
             raise AssertionError(f"the operator ended: {self.log.read_text()[-4000:]}")
         try:
-            return httpx.get(self._health, timeout=2).status_code == 200
+            return self.probe("/readyz").status_code == 200
         except httpx.TransportError:
             return False

@@ -8,10 +8,11 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
 from councilor_runner.store import Store
-from tests.controlplane.fixtures import api, control_plane, kubeconfig, namespace, operator_process
+from tests.controlplane.fixtures import api, control_plane, kubeconfig, namespace, operator_account, operator_process
 from tests.mongodb import Mongod
+from tests.runner.trials import trials
 
-__all__ = ["api", "control_plane", "kubeconfig", "namespace", "operator_process"]
+__all__ = ["api", "control_plane", "kubeconfig", "namespace", "operator_account", "operator_process", "trials"]
 
 
 @pytest.fixture

@@ -295,7 +295,12 @@ def test_an_image_is_put_back_and_a_foreign_variable_is_not_fought_over(
     control_plane.kubectl("set", "image", "cronjob/template", "runner=busybox", "-n", namespace)
     eventually(lambda: councilor.container()["image"] == "councilor-runner:test", "the image is put back")
     control_plane.kubectl("set", "env", "cronjob/template", "HTTPS_PROXY=http://proxy.test", "-n", namespace)
+    generation = councilor.cron_job()["metadata"]["generation"]
+    eventually(
+        lambda: councilor.status["appliedCronJob"]["generation"] == generation, "the operator has looked at the change"
+    )
     mark = control_plane.audit_mark()
+    councilor.annotate("example.com/note", "another look")
     # What came in before this Councilor has been looked at when this one has.
     Councilor.create(api, namespace, "later")
 

@@ -1,4 +1,4 @@
-"""Starts `python -m councilor_runner run` the way a Pod does and collects what it leaves behind."""
+"""Starts `python -m councilor_runner` the way a Pod does and collects what it leaves behind."""
 
 from __future__ import annotations
 
@@ -59,8 +59,22 @@ class RunnerSetup:
         scheduled = contracts.scheduled_time(self.job, "licences")
         return contracts.task_id("0d9c1f52-uid", self.job, None if scheduled else "job-uid")
 
+    @property
+    def execution_id(self) -> str:
+        return contracts.execution_id(
+            self.document["agent"]["id"], self.task_id, contracts.scheduled_time(self.job, "licences")
+        )
+
     def start(self, **environment: str) -> RunnerProcess:
         """Start one Pod."""
+        return self._start("run", environment)
+
+    def start_report(self, told: RunReport, **environment: str) -> RunnerProcess:
+        """Start a Pod that records and tells this run."""
+        document = told.model_dump_json(by_alias=True, exclude_none=True)
+        return self._start("report", {contracts.ENV_REPORT: document, **environment})
+
+    def _start(self, command: str, environment: dict[str, str]) -> RunnerProcess:
         message = self.directory / f"termination-{time.monotonic_ns()}"
         variables = {
             "PATH": os.environ["PATH"],
@@ -74,7 +88,7 @@ class RunnerSetup:
             **environment,
         }
         process = subprocess.Popen(
-            [sys.executable, "-m", "councilor_runner", "run"],
+            [sys.executable, "-m", "councilor_runner", command],
             env=variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -85,6 +99,10 @@ class RunnerSetup:
     def run(self, **environment: str) -> RunnerProcess:
         """Start one Pod and wait for its end."""
         return self.start(**environment).finish()
+
+    def report(self, told: RunReport, **environment: str) -> RunnerProcess:
+        """Let a Pod record and tell this run, and wait for its end."""
+        return self.start_report(told, **environment).finish()
 
 
 class RunnerProcess:

@@ -114,7 +114,7 @@ def test_the_runner_loads_nothing_of_the_operators_dependencies() -> None:
 
 
 def test_pure_modules_load_no_client() -> None:
-    pure = ("plan", "builders", "status", "api.crd", "drift", "runs.outcome", "runs.ledger", "observed", "schedule")
+    pure = ("plan", "builders", "status", "api.crd", "runs.outcome", "runs.ledger", "observed", "schedule")
     loaded = loaded_by("import " + ", ".join(f"councilor_operator.{module}" for module in pure))
     assert "councilor_operator" in loaded
     assert loaded.isdisjoint({"kopf", "kubernetes", "aiohttp", "pymongo", "httpx"})
@@ -125,10 +125,7 @@ def test_kopf_stays_at_the_edge() -> None:
     assert users == {"__main__", "handlers", "process"}
 
 
-def test_the_kubernetes_client_stays_in_one_module() -> None:
-    users = {
-        path.stem
-        for path in modules(ROOT / "operator")
-        if {n.split(".")[0] for n in imported(path)} & {"kubernetes", "aiohttp"}
-    }
-    assert users == {"connection"}
+@pytest.mark.parametrize(("package", "users"), [("kubernetes", {"connection"}), ("aiohttp", {"connection", "health"})])
+def test_client_and_http_stay_where_they_belong(package: str, users: set[str]) -> None:
+    paths = modules(ROOT / "operator")
+    assert {path.stem for path in paths if package in {n.split(".")[0] for n in imported(path)}} == users

@@ -19,6 +19,8 @@ class ApiModel(BaseModel):
         extra="forbid",
         alias_generator=to_camel,
         populate_by_name=True,
+        # As the schema: "600" is no number and 1 is no true.
+        strict=True,
         use_attribute_docstrings=True,
         # Prompts and answers have no place in logs.
         hide_input_in_errors=True,

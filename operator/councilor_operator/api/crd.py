@@ -25,6 +25,8 @@ COLUMNS: list[dict[str, Any]] = [
     {"name": "Next Run", "type": "string", "jsonPath": ".status.nextRunTimes[0]"},
     {"name": "Success", "type": "number", "jsonPath": ".status.stats.successRate"},
     {"name": "Runs", "type": "integer", "jsonPath": ".status.stats.totalExecutions", "priority": 1},
+    {"name": "Ready", "type": "string", "jsonPath": ".status.conditions[?(@.type=='Ready')].reason", "priority": 1},
+    {"name": "Healthy", "type": "string", "jsonPath": ".status.conditions[?(@.type=='Healthy')].reason", "priority": 1},
     {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
 ]
 
@@ -40,7 +42,8 @@ def structural(node: Any, definitions: Mapping[str, Any]) -> Any:
         return node
     node = dict(node)
     if node.pop("x-kubernetes-int-or-string", False):
-        return {"x-kubernetes-int-or-string": True, **_keep(node, "description")}
+        bounds = _keep(node, "description", "maxLength", "pattern", "minimum")
+        return {"x-kubernetes-int-or-string": True, **bounds}
     if reference := node.pop("$ref", None):
         # What stands beside a reference (the field's own description) wins over the definition's.
         return structural({**definitions[reference.rpartition("/")[2]], **node}, definitions)

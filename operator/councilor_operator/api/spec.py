@@ -1,13 +1,23 @@
 """The spec of a Councilor, `councilors.conductor.community/v1alpha1`: who is asked what, when, and how it is judged."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import ConfigDict, Field, Strict, StringConstraints, model_validator
 
 from councilor_operator.api.base import ApiModel, rules
 
 Keyword = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-Quantity = Annotated[str | int, Field(json_schema_extra={"x-kubernetes-int-or-string": True})]
+
+# What resource.Quantity of apimachinery reads, without a sign: an amount of CPU or memory is never negative. The API
+# server answers a CronJob with any other text by an internal error (500), which nobody could tell from a passing one.
+_QUANTITY = r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,3})?$"
+Quantity = Annotated[
+    Annotated[str, StringConstraints(max_length=32, pattern=_QUANTITY)] | Annotated[int, Field(ge=0)],
+    Field(json_schema_extra={"x-kubernetes-int-or-string": True, "maxLength": 32, "pattern": _QUANTITY, "minimum": 0}),
+]
+
+_ONE_PROMPT = "give exactly one of prompt (the text itself) and promptFrom (a ConfigMap key)"
+_BLANK_PROMPT = "the prompt must not be blank: write what the agent is asked"
 
 
 class Schedule(ApiModel):
@@ -47,10 +57,13 @@ class Schedule(ApiModel):
 class ConfigMapKeyRef(ApiModel):
     """A key of a ConfigMap in the Councilor's namespace."""
 
-    name: Annotated[str, StringConstraints(min_length=1, max_length=253)]
-    """Name of the ConfigMap."""
-    key: Annotated[str, StringConstraints(min_length=1, max_length=253)]
-    """Key whose value is the prompt."""
+    name: Annotated[
+        str,
+        StringConstraints(max_length=253, pattern=r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"),
+    ]
+    """Name of the ConfigMap: lower case letters, digits, - and ., no blanks."""
+    key: Annotated[str, StringConstraints(max_length=253, pattern=r"^[-._a-zA-Z0-9]+$")]
+    """Key whose value is the prompt: letters, digits, -, _ and ., no blanks."""
 
 
 class PromptFrom(ApiModel):
@@ -67,11 +80,11 @@ class Task(ApiModel):
         json_schema_extra=rules(
             {
                 "rule": "has(self.prompt) != has(self.promptFrom)",
-                "message": "give exactly one of prompt (the text itself) and promptFrom (a ConfigMap key)",
+                "message": _ONE_PROMPT,
             },
             {
                 "rule": "!has(self.prompt) || self.prompt.matches('[^ \\\\t\\\\r\\\\n]')",
-                "message": "the prompt must not be blank: write what the agent is asked",
+                "message": _BLANK_PROMPT,
                 "fieldPath": ".prompt",
             },
         )
@@ -85,11 +98,21 @@ class Task(ApiModel):
     """Where the prompt is kept instead."""
     context_files: Annotated[
         tuple[Annotated[str, StringConstraints(min_length=1, max_length=1024)], ...],
+        Strict(False),
         Field(max_length=50, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
     ] = ()
     """Paths on the Conductor host that the agent is told to read."""
     output_format: Literal["summary", "detailed", "checklist"] = "checklist"
     """The form of the answer that the agent is asked for."""
+
+    @model_validator(mode="after")
+    def _as_the_rules(self) -> Self:
+        # The rules of the schema once more: an older CRD may lack them.
+        if (self.prompt is None) == (self.prompt_from is None):
+            raise ValueError(_ONE_PROMPT)
+        if self.prompt is not None and not self.prompt.strip(" \t\r\n"):
+            raise ValueError(_BLANK_PROMPT)
+        return self
 
 
 class Execution(ApiModel):
@@ -112,10 +135,17 @@ class Verdict(ApiModel):
 
     ask_agent: bool = True
     """Ask the agent to end with a line SEVERITY: success, warning or error."""
-    error_keywords: Annotated[tuple[Keyword, ...], Field(max_length=100)] | None = None
+    error_keywords: Annotated[tuple[Keyword, ...], Strict(False), Field(max_length=100)] | None = None
     """Words that make an answer without such a line an error; the built-in list if not set."""
-    warning_keywords: Annotated[tuple[Keyword, ...], Field(max_length=100)] | None = None
+    warning_keywords: Annotated[tuple[Keyword, ...], Strict(False), Field(max_length=100)] | None = None
     """Words that make an answer without such a line a warning; the built-in list if not set."""
+
+
+Channel = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$", max_length=63),
+    Field(description="panel, toast, email, or a key of the Secret councilor-notifications: letters, digits, -, _, ."),
+]
 
 
 class Notifications(ApiModel):
@@ -130,12 +160,11 @@ class Notifications(ApiModel):
     on_recovery: bool = True
     """Tell about the first success after anything else."""
     channels: Annotated[
-        tuple[
-            Annotated[str, StringConstraints(pattern=r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$", max_length=63)], ...
-        ],
+        tuple[Channel, ...],
+        Strict(False),
         Field(max_length=20, json_schema_extra={"x-kubernetes-list-type": "set"}),
     ] = ("panel",)
-    """panel, toast, email, or a key of the Secret councilor-notifications."""
+    """Where it is told: panel, toast, email, or keys of the Secret councilor-notifications."""
 
 
 class History(ApiModel):
@@ -181,7 +210,11 @@ class Runner(ApiModel):
     ) = None
     """Labels that a node must have."""
     tolerations: (
-        Annotated[tuple[Toleration, ...], Field(max_length=20, json_schema_extra={"x-kubernetes-list-type": "atomic"})]
+        Annotated[
+            tuple[Toleration, ...],
+            Strict(False),
+            Field(max_length=20, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+        ]
         | None
     ) = None
     """Taints that the Pod tolerates."""
@@ -190,8 +223,8 @@ class Runner(ApiModel):
 class CouncilorSpec(ApiModel):
     """Which agent is asked what, when, and how its answer is judged."""
 
-    agent_id: Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[^\s/]+$")]
-    """Conductor's id of the agent, for example LicenseAuditor_Agent."""
+    agent_id: Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[^\s/\x00-\x1f\x7f]+$")]
+    """Conductor's id of the agent, without blanks and slashes, for example LicenseAuditor_Agent."""
     title: Annotated[str, StringConstraints(max_length=200)] | None = None
     """Display only: the councilor's office, for example Licence counsel."""
     display_name: Annotated[str, StringConstraints(max_length=200)] | None = None
@@ -199,7 +232,7 @@ class CouncilorSpec(ApiModel):
     emoji: Annotated[str, StringConstraints(max_length=16)] | None = None
     """Display only."""
     color: Annotated[str, StringConstraints(pattern=r"^#[0-9a-fA-F]{3,8}$")] | None = None
-    """Display only: CSS colour such as #5b21b6."""
+    """CSS colour such as #5b21b6; display only."""
     schedule: Schedule
     """When the agent is asked."""
     concurrency_policy: Literal["Forbid", "Replace", "Allow"] = "Forbid"

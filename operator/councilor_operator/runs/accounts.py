@@ -6,9 +6,10 @@ said about the runs in it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
-from councilor_operator.api.status import CouncilorStatus, Run
+from councilor_operator.api.status import CouncilorStatus, Run, read_status
 from councilor_operator.names import report_job_name
 from councilor_operator.observation import Observation, overdue
 from councilor_operator.observed import ObservedCronJob, ObservedJob
@@ -19,6 +20,9 @@ from councilor_operator.runs.outcome import finished_run, last_report
 from councilor_operator.runs.reporting import ReportEnd, needs_report, report_end, report_of, settle_report
 from councilor_operator.runs.unseen import UnseenRun, counts_from, times_started, vanished
 from councilor_runner.contract import RunReport
+
+CLOCK_SKEW: Final = timedelta(days=1)
+"""How far the clock of a node may be ahead before what its Pods say is not believed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +66,7 @@ class Accounts:
 
 def account(observation: Observation, cron_job: ObservedCronJob | None, now: datetime) -> Accounts:
     """Return what has ended or is gone and is not counted yet; `cron_job` is None where it is somebody else's."""
-    before = CouncilorStatus.model_validate(observation.councilor.status)
+    before = read_status(observation.councilor.status, latest=now + CLOCK_SKEW)
     since = before.accounted_until if cron_job is None else counts_from(before, cron_job)
     endings = _endings(observation, before, since, now)
     observed = (*observation.jobs, *observation.deleted)
@@ -78,7 +82,8 @@ def account(observation: Observation, cron_job: ObservedCronJob | None, now: dat
         # The Job's own time: a report has it from the Job's name, which carries no seconds.
         counted = [job.scheduled_at for job in observed if job.uid in endings.finished]
         counted += [run.scheduled_at for run in unseen]
-        accounted_until = max([since, *(time for time in counted if time is not None)])
+        # A time to come is nobody's: anybody may have written it on a Job.
+        accounted_until = max([since, *(time for time in counted if time is not None and time <= now)])
         if unfinished := len(started) == LIMIT:
             accounted_until = started[-1]
     reported = {
@@ -118,7 +123,7 @@ class _Endings:
 
 def _endings(observation: Observation, before: CouncilorStatus, since: datetime | None, now: datetime) -> _Endings:
     councilor = observation.councilor
-    agent_id = str(councilor.spec.get("agentId", ""))
+    agent_id = councilor.agent_id
     active = {run.job_uid: run for run in before.active or ()}
     deleted = {job.uid for job in observation.deleted}
     found = _Endings()

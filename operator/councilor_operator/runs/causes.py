@@ -86,10 +86,10 @@ def obstacle(job: ObservedJob, pods: Sequence[ObservedPod], refusal: str | None)
             return cause
     if pods or (job.had_pods and refusal is None):
         return None
-    return refused(refusal)
+    return refused(job, refusal)
 
 
-def refused(words: str | None) -> Cause:
+def refused(job: ObservedJob, words: str | None) -> Cause:
     """Return the cause of a Job that never got a Pod, in the API server's own words if there are any."""
     advice = (
         "raise the quota, keep within the LimitRange (spec.runner.resources), or let the namespace's Pod Security "
@@ -98,7 +98,9 @@ def refused(words: str | None) -> Cause:
     # Each attempt has a name of its own, and an answer that changes with it would be news every time.
     words = None if words is None else _ATTEMPT.sub("", words)
     if words is None:
-        return Cause(POD_REFUSED, f"the Job has no Pod: see `kubectl describe job`; {advice}")
+        return Cause(
+            POD_REFUSED, f"the Job has no Pod: see `kubectl describe -n {job.namespace} job/{job.name}`; {advice}"
+        )
     if len(words) > _WORDS_LIMIT:
         words = words[: _WORDS_LIMIT - 1] + "…"
     return Cause(POD_REFUSED, f"no Pod can be made: {advice}; the API server says: {words}")
@@ -123,7 +125,7 @@ def cause_of_death(
     if seen is not None:
         return seen
     if end.outcome == "Failed" and (refusal is not None or not job.had_pods):
-        return refused(refusal)
+        return refused(job, refusal)
     if end.reason == "DeadlineExceeded":
         return _DEADLINE
     return Cause(

@@ -87,7 +87,8 @@ def count(stats: Stats, run: Run) -> Stats:
     counted = stats.model_copy(update={run.result: getattr(stats, run.result) + 1})
     if run.result == "skipped":
         return counted
-    total = stats.total_executions + 1
+    # Not one more than before: an edited status would give a rate beyond 100 %.
+    total = counted.success + counted.warning + counted.error + counted.failed
     return counted.model_copy(
         update={
             "total_executions": total,

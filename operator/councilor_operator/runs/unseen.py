@@ -54,7 +54,7 @@ def counts_from(status: CouncilorStatus, cron_job: ObservedCronJob) -> datetime:
 
     Under another schedule than the status speaks of, and where nothing was noted yet, the past is not gone into.
     """
-    in_effect = (cron_job.spec["schedule"], cron_job.spec.get("timeZone"))
+    in_effect = (cron_job.schedule, cron_job.time_zone)
     if status.accounted_until is None or in_effect != (status.schedule, status.time_zone):
         return cron_job.anchor
     return max(status.accounted_until, cron_job.counts_from)
@@ -90,6 +90,6 @@ def times_started(cron_job: ObservedCronJob, accounted_until: datetime) -> list[
 def _in_effect(cron_job: ObservedCronJob) -> CompiledSchedule | None:
     # What the CronJob says, not the spec, which may have been edited meanwhile.
     try:
-        return compile_expression(cron_job.spec["schedule"], cron_job.spec.get("timeZone") or "UTC")
+        return compile_expression(cron_job.schedule, cron_job.time_zone or "UTC")
     except ScheduleError:
         return None

@@ -7,7 +7,7 @@ from councilor_operator.schedule.compiled import (
     next_times,
     times_between,
 )
-from councilor_operator.schedule.finding import Lint, ScheduleError, Suggestion
+from councilor_operator.schedule.finding import Lint, ScheduleError, Suggestion, quote
 
 __all__ = [
     "CompiledSchedule",
@@ -17,5 +17,6 @@ __all__ = [
     "compile_expression",
     "compile_schedule",
     "next_times",
+    "quote",
     "times_between",
 ]

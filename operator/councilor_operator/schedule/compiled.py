@@ -7,6 +7,7 @@ database is read.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from itertools import islice, takewhile
 
 from councilor_operator.schedule import zones
@@ -43,6 +44,12 @@ def compile_schedule(*, type: str, value: str, time_zone: str | None, default_zo
     Raises ScheduleError for what a CronJob would refuse, what would never come due, and forms this resource does not
     offer; ValueError if `value` holds `H` and `uid` is empty.
     """
+    return _compile(type, value, time_zone or "", default_zone, uid if "H" in value else "")
+
+
+@lru_cache(maxsize=1024)
+def _compile(type: str, value: str, time_zone: str, default_zone: str, uid: str) -> CompiledSchedule:  # noqa: A002
+    """Compile, or return what was compiled before: every pass asks, and many Councilors have the same schedule."""
     if type not in _TYPES:
         known = type.strip().lower()
         suggestion = (
@@ -53,7 +60,7 @@ def compile_schedule(*, type: str, value: str, time_zone: str | None, default_zo
             Suggestion(type=suggestion),
             TYPE_FIELD,
         )
-    zone, zone_warnings = zones.resolve(time_zone or "", default_zone)
+    zone, zone_warnings = zones.resolve(time_zone, default_zone)
     if type == "interval":
         interval = check_interval(value)
         return CompiledSchedule(every_expression(interval), zone.key, interval, zone_warnings, None)

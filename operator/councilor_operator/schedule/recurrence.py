@@ -10,7 +10,7 @@ within reach, many steps are taken as one; close to a change every single step i
 """
 
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -44,6 +44,13 @@ def _days_of_month(month: int, *, leap: bool) -> int:
     return 0xFFFFFFFE if month in _LONG_MONTHS else 0x7FFFFFFE
 
 
+@lru_cache(maxsize=7 * 128)
+def _weekday_mask(weekdays: int, first: int) -> int:
+    """Those of the days 1 to 31 that fall on the given weekdays, as a mask, in a month that begins on weekday
+    `first` (0 is Sunday)."""
+    return sum((weekdays >> (first + day - 1) % 7 & 1) << day for day in range(1, 32))
+
+
 class Recurrence:
     """The times of one expression in one zone. Immutable."""
 
@@ -75,20 +82,9 @@ class Recurrence:
         """The days of a month that match, as a mask."""
         first = date(year, month, 1).isoweekday() % 7
         leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
-        return self._days_by_first_weekday[first] & _days_of_month(month, leap=leap)
-
-    @cached_property
-    def _days_by_first_weekday(self) -> tuple[int, ...]:
-        """For months that begin on Sunday, Monday, ...: the mask of matching days among 1 to 31."""
-        rule = self._rule
-        masks = []
-        for first in range(7):
-            weekdays = 0
-            for day in range(1, 32):
-                weekdays |= (rule.weekday.bits >> (first + day - 1) % 7 & 1) << day
-            numbers = rule.day_of_month.bits
-            masks.append(numbers | weekdays if rule.days_are_alternatives else numbers & weekdays)
-        return tuple(masks)
+        numbers, weekdays = self._rule.day_of_month.bits, _weekday_mask(self._rule.weekday.bits, first)
+        matching = numbers | weekdays if self._rule.days_are_alternatives else numbers & weekdays
+        return matching & _days_of_month(month, leap=leap)
 
 
 class _Search:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from councilor_operator.builders import Manifest
 from councilor_operator.constants import ANNOTATION_FAST_FORWARD, LABEL_COUNCILOR_UID
 from councilor_operator.errors import ApiError, ConflictError, NotFoundError, RejectedError
-from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, ObservedPod
+from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, ObservedPod, Page
 from councilor_operator.observer import Observer
 from councilor_operator.status import Event
 from tests import factories
@@ -119,7 +119,8 @@ class FakeCluster:
     def edit_cron_job(self, change: Mapping[str, Any]) -> None:
         """Let somebody else merge something into the one CronJob."""
         (key,) = self.cron_jobs
-        self.cron_jobs[key] = merged(self.cron_jobs[key], change)
+        before = self.cron_jobs[key]
+        self.cron_jobs[key] = factories.next_generation(before, merged(before, change))
         self._changed("cron_job", self.cron_jobs[key])
 
     def delete_cron_job(self) -> None:
@@ -221,8 +222,11 @@ class FakeCluster:
             body = factories.cron_job_body(manifest, uid=self._uid("cron-job"), created_at=self.clock())
             changed = True
         else:
+            if uid is None and key not in self._applied:
+                raise ConflictError("a CronJob of this name was made at the same moment", status=409)
             body = factories.as_stored(_apply(live, self._applied.get(key, {}), manifest, ""))
             changed = body != live
+            body = factories.next_generation(live, body)
         self._applied[key] = copy.deepcopy(manifest)
         self.cron_jobs[key] = body
         self.writes.append("apply")
@@ -234,7 +238,9 @@ class FakeCluster:
     async def suspend_cron_job(self, cron_job: ObservedCronJob) -> ObservedCronJob:
         self._fail("suspend")
         body = self._existing(cron_job)
-        body["spec"]["suspend"] = True
+        if not body["spec"]["suspend"]:
+            body["spec"]["suspend"] = True
+            body["metadata"]["generation"] += 1
         self.writes.append("suspend")
         self._changed("cron_job", body)
         self._lose("suspend")
@@ -310,17 +316,17 @@ class FakeCluster:
 
     # --- lists --------------------------------------------------------------------------------------------------------
 
-    async def list_councilors(self) -> tuple[list[ObservedCouncilor], str]:
+    async def list_councilors(self) -> AsyncIterator[Page[ObservedCouncilor]]:
         items = [ObservedCouncilor.from_object(copy.deepcopy(body)) for body in self.councilors.values()]
-        return items, str(next(self._versions))
+        yield Page(items, next(self._versions))
 
-    async def list_cron_jobs(self) -> tuple[list[ObservedCronJob], str]:
-        items = [ObservedCronJob.from_object(copy.deepcopy(body)) for body in self.cron_jobs.values() if _managed(body)]
-        return items, str(next(self._versions))
+    async def list_cron_jobs(self) -> AsyncIterator[Page[ObservedCronJob]]:
+        items = [ObservedCronJob.from_object(copy.deepcopy(body)) for body in self.cron_jobs.values()]
+        yield Page(items, next(self._versions))
 
-    async def list_jobs(self) -> tuple[list[ObservedJob], str]:
+    async def list_jobs(self) -> AsyncIterator[Page[ObservedJob]]:
         items = [ObservedJob.from_object(copy.deepcopy(body)) for body in self.jobs.values()]
-        return items, str(next(self._versions))
+        yield Page(items, next(self._versions))
 
     # --- inside -------------------------------------------------------------------------------------------------------
 
@@ -352,11 +358,6 @@ class FakeCluster:
 
     def _changed(self, kind: str, body: Body) -> None:
         body["metadata"]["resourceVersion"] = str(next(self._versions))
-        if kind == "cron_job" and not _managed(body):
-            # To a watch with a label selector an object that lost the label is deleted, and its last state is shown.
-            body = merged(body, {"metadata": {"labels": self._applied.get(_key(body), body)["metadata"].get("labels")}})
-            self._undelivered.append((kind, True, body))
-            return
         self._undelivered.append((kind, False, copy.deepcopy(body)))
 
     def _gone(self, kind: str, body: Body) -> None:
@@ -370,14 +371,14 @@ class Lists:
     def __init__(self, cluster: FakeCluster) -> None:
         self._cluster = cluster
 
-    async def councilors(self) -> tuple[list[ObservedCouncilor], str]:
-        return await self._cluster.list_councilors()
+    def councilors(self) -> AsyncIterator[Page[ObservedCouncilor]]:
+        return self._cluster.list_councilors()
 
-    async def cron_jobs(self) -> tuple[list[ObservedCronJob], str]:
-        return await self._cluster.list_cron_jobs()
+    def cron_jobs(self) -> AsyncIterator[Page[ObservedCronJob]]:
+        return self._cluster.list_cron_jobs()
 
-    async def jobs(self) -> tuple[list[ObservedJob], str]:
-        return await self._cluster.list_jobs()
+    def jobs(self) -> AsyncIterator[Page[ObservedJob]]:
+        return self._cluster.list_jobs()
 
 
 def merge_patched(target: Any, patch: Any) -> Any:
@@ -412,8 +413,3 @@ def _apply(live: Any, before: Any, after: Any, field: str) -> Any:
 
 def _key(body: Mapping[str, Any]) -> Key:
     return body["metadata"]["namespace"], body["metadata"]["name"]
-
-
-def _managed(body: Body) -> bool:
-    managed: bool = body["metadata"].get("labels", {}).get("app.kubernetes.io/managed-by") == "councilor-operator"
-    return managed

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from councilor_operator.api.spec import CouncilorSpec, Runner
 from councilor_operator.api.status import CouncilorStatus
 from councilor_operator.api.v1alpha1 import Councilor
-from councilor_operator.plan import describe_errors
+from councilor_operator.complaints import describe_errors
 from tests.factories import MINIMAL_SPEC, merged
 
 
@@ -115,7 +115,7 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
         "task.promptFrom.configMapKeyRef.name",
     ),
     ("too many files", {"task": {"contextFiles": ["a"] * 51}}, "task.contextFiles"),
-    ("empty file", {"task": {"contextFiles": ["a", ""]}}, "task.contextFiles.1"),
+    ("empty file", {"task": {"contextFiles": ["a", ""]}}, "task.contextFiles[1]"),
     ("unknown format", {"task": {"outputFormat": "poem"}}, "task.outputFormat"),
     ("unknown provider", {"execution": {"provider": "other"}}, "execution.provider"),
     ("unknown mode", {"execution": {"contextMode": "x"}}, "execution.contextMode"),
@@ -124,15 +124,15 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("too many retries", {"execution": {"retries": 11}}, "execution.retries"),
     ("negative retries", {"execution": {"retries": -1}}, "execution.retries"),
     ("empty cwd", {"execution": {"cwd": ""}}, "execution.cwd"),
-    ("empty keyword", {"verdict": {"errorKeywords": [""]}}, "verdict.errorKeywords.0"),
-    ("odd channel", {"notifications": {"channels": ["a b"]}}, "notifications.channels.0"),
-    ("channel of dots", {"notifications": {"channels": ["panel", "."]}}, "notifications.channels.1"),
+    ("empty keyword", {"verdict": {"errorKeywords": [""]}}, "verdict.errorKeywords[0]"),
+    ("odd channel", {"notifications": {"channels": ["a b"]}}, "notifications.channels[0]"),
+    ("channel of dots", {"notifications": {"channels": ["panel", "."]}}, "notifications.channels[1]"),
     ("negative breaker", {"suspendAfterFailures": -1}, "suspendAfterFailures"),
     ("no history", {"history": {"successfulRuns": 0}}, "history.successfulRuns"),
     ("no history of failures", {"history": {"failedRuns": 0}}, "history.failedRuns"),
     ("endless history", {"history": {"failedRuns": 101}}, "history.failedRuns"),
     ("unknown colour", {"color": "red"}, "color"),
-    ("unknown effect", {"runner": {"tolerations": [{"effect": "No"}]}}, "runner.tolerations.0.effect"),
+    ("unknown effect", {"runner": {"tolerations": [{"effect": "No"}]}}, "runner.tolerations[0].effect"),
     ("unknown field", {"schedul": {}}, "schedul"),
     ("unknown field below", {"execution": {"timeout": 5}}, "execution.timeout"),
     ("snake case", {"agent_idd": "x"}, "agent_idd"),
@@ -148,7 +148,6 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
 def test_bad_specs_name_the_field(over: dict[str, Any], field: str) -> None:
     with pytest.raises(ValidationError) as caught:
         parse(over)
-    assert field in {".".join(str(part) for part in error["loc"]) for error in caught.value.errors()}
     assert f"spec.{field}: " in describe_errors(caught.value)
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from councilor_operator.cache import Cache, JobStore, Store
 from tests import factories
+from tests.unit.operator.test_builders import build
 
 
 @dataclass(frozen=True)
@@ -110,14 +111,14 @@ def test_a_late_word_does_not_bring_a_deleted_object_back(store: Store[Item], kn
 def test_a_list_taken_before_the_deletion_does_not_bring_it_back(store: Store[Item]) -> None:
     store.put(Item("a", 5))
     store.drop(Item("a", 6))
-    assert store.replace([Item("a", 5)], "5") == []
+    assert store.replace([Item("a", 5)], 5) == []
     assert store.get("a") is None
 
 
 def test_replace_reports_new_changed_and_gone(store: Store[Item]) -> None:
     for item in (Item("same", 1), Item("changed", 2), Item("gone", 3)):
         store.put(item)
-    changes = store.replace([Item("same", 1), Item("changed", 5), Item("new", 6)], "7")
+    changes = store.replace([Item("same", 1), Item("changed", 5), Item("new", 6)], 7)
     assert set(changes) == {Item("changed", 5), Item("new", 6), Item("gone", 3)}
     assert {item.uid for item in store.of("g")} == {"same", "changed", "new"}
 
@@ -125,34 +126,34 @@ def test_replace_reports_new_changed_and_gone(store: Store[Item]) -> None:
 def test_what_was_born_after_the_list_stays(store: Store[Item]) -> None:
     store.put(Item("young", 8))
     store.put(Item("old", 7))
-    assert store.replace([], "7") == [Item("old", 7)]
+    assert store.replace([], 7) == [Item("old", 7)]
     assert store.get("young") == Item("young", 8)
 
 
 def test_a_list_does_not_bring_an_older_version_back(store: Store[Item]) -> None:
     store.put(Item("a", 9))
-    assert store.replace([Item("a", 6)], "7") == []
+    assert store.replace([Item("a", 6)], 7) == []
     assert store.get("a") == Item("a", 9)
 
 
 def test_an_event_older_than_the_list_does_not_bring_a_vanished_object_back(store: Store[Item]) -> None:
     """The list is complete up to its version; a watch that lags behind may still speak of what it no longer has."""
     store.put(Item("a", 5))
-    store.replace([], "10")
+    store.replace([], 10)
     assert not store.put(Item("a", 8))
     assert store.get("a") is None
 
 
 def test_after_a_list_new_objects_are_taken(store: Store[Item]) -> None:
-    store.replace([Item("a", 5)], "10")
+    store.replace([Item("a", 5)], 10)
     assert store.put(Item("a", 11))
     assert store.put(Item("b", 12))
 
 
 def test_replacing_by_the_same_list_changes_nothing(store: Store[Item]) -> None:
     items = [Item("a", 1), Item("b", 2, "x")]
-    assert set(store.replace(items, "3")) == set(items)
-    assert store.replace(items, "4") == []
+    assert set(store.replace(items, 3)) == set(items)
+    assert store.replace(items, 4) == []
 
 
 @given(
@@ -179,15 +180,36 @@ def test_any_order_of_events_leads_to_the_newest_state(history: list[str], delet
     assert len(store) == len(expected)
 
 
-def test_the_cache_groups_children_by_their_councilor() -> None:
+def test_the_cache_groups_jobs_by_their_councilor() -> None:
     cache = Cache()
-    cache.councilors.put(factories.councilor())
     cache.jobs.put(factories.job(uid="job-1"))
     cache.jobs.put(factories.job(uid="job-2", councilor_uid="another"))
-    assert [item.uid for item in cache.councilors.of(factories.UID)] == [factories.UID]
     assert [item.uid for item in cache.jobs.of(factories.UID)] == ["job-1"]
     assert [item.uid for item in cache.jobs.of("another")] == ["job-2"]
-    assert cache.cron_jobs.of(factories.UID) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["short", "quarterly-licence-and-dependency-audit-of-the-shop-backend-in-both-regions"]
+)
+def test_the_cache_finds_the_cron_job_by_the_name_that_a_councilor_gives_it(name: str) -> None:
+    cache, councilor = Cache(), factories.councilor(name=name)
+    cache.councilors.put(councilor)
+    assert cache.cron_job_for(councilor) is None
+    cache.cron_jobs.put(factories.cron_job(build(name=name)))
+    found = cache.cron_job_for(councilor)
+    assert found is not None
+    assert cache.councilors.of(found.full_name) == [councilor]
+    assert cache.cron_job_for(factories.councilor(name=name, namespace="another")) is None
+
+
+def test_of_two_cron_jobs_of_one_name_the_newer_one_counts() -> None:
+    """The deletion of the first was not heard of yet."""
+    cache = Cache()
+    cache.cron_jobs.put(factories.cron_job(build(), uid="new", resource_version="1000"))
+    cache.cron_jobs.put(factories.cron_job(build(), uid="old", resource_version="999"))
+    found = cache.cron_job_for(factories.councilor())
+    assert found is not None
+    assert found.uid == "new"
 
 
 # --- Jobs that are gone -----------------------------------------------------------------------------------------------
@@ -213,7 +235,7 @@ def test_the_last_state_of_a_deleted_job_is_remembered_until_it_is_worked_in() -
 def test_a_job_that_a_list_lacks_is_remembered_too() -> None:
     jobs = JobStore()
     jobs.put(factories.job(uid="a", resource_version="5"))
-    jobs.replace([], "9")
+    jobs.replace([], 9)
     assert remembered(jobs) == ["a"]
 
 

@@ -55,7 +55,7 @@ STUCK = {
     "RunContainerError": Stuck([waiting("RunContainerError")], "RunContainerError", ("COUNCILOR_RUNNER_IMAGE",)),
     "no node": Stuck([pod_body(conditions=[UNSCHEDULABLE], containers=False)], "Unschedulable", ("spec.runner",)),
     "quota": Stuck([], "PodRefused", ("quota", QUOTA), refusal=QUOTA),
-    "refused, nobody says why": Stuck([], "PodRefused", ("kubectl describe job", "Pod Security")),
+    "refused, nobody says why": Stuck([], "PodRefused", ("kubectl describe -n council job/", "Pod Security")),
     "a second Pod that hangs": Stuck(
         [ended_pod_body(exit_code=75), waiting("ImagePullBackOff")], "ImagePullBackOff", ("COUNCILOR_RUNNER_IMAGE",)
     ),
@@ -143,8 +143,9 @@ def test_the_words_of_the_api_server_are_cut_to_what_a_condition_holds() -> None
     ],
 )
 def test_the_next_attempt_is_no_news(note: str) -> None:
-    assert refused(note) == refused(QUOTA)
-    assert refused(note).message.endswith(f"says: {QUOTA}")
+    cause = refused(factories.job(), note)
+    assert cause == refused(factories.job(), QUOTA)
+    assert cause.message.endswith(f"says: {QUOTA}")
 
 
 @pytest.mark.parametrize(

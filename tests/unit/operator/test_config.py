@@ -48,6 +48,7 @@ def test_defaults() -> None:
         ("workers", "4", 4),
         ("resync_seconds", "30", 30),
         ("metrics_port", "0", 0),
+        ("metrics_per_councilor", "false", False),
         ("log_level", "debug", "debug"),
         # Charts leave what is not set as empty text.
         ("default_cwd", "", None),
@@ -79,7 +80,7 @@ def test_settings(name: str, text: str, value: Any) -> None:
         ("workers", "0"),
         ("workers", "129"),
         ("workers", "many"),
-        ("resync_seconds", "29"),
+        ("resync_seconds", "4"),
         ("health_port", "65536"),
         ("metrics_port", "-1"),
         ("log_level", "loud"),

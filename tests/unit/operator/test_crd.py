@@ -237,6 +237,8 @@ def test_columns() -> None:
         ("Next Run", "string", 0),
         ("Success", "number", 0),
         ("Runs", "integer", 1),
+        ("Ready", "string", 1),
+        ("Healthy", "string", 1),
         ("Age", "date", 0),
     ]
 
@@ -246,7 +248,7 @@ def test_every_column_shows_a_field_of_its_type(column: dict[str, str]) -> None:
     if column["jsonPath"] == ".metadata.creationTimestamp":
         assert column["type"] == "date"
         return
-    node = at(re.sub(r"\[0\]", "[]", column["jsonPath"]))
+    node = at(re.sub(r"\[[^]]+\]", "[]", column["jsonPath"]))
     expected = "date" if node.get("format") == "date-time" else node["type"]
     assert column["type"] == expected
 
@@ -364,7 +366,11 @@ def test_lists_say_how_they_merge() -> None:
 
 
 def test_quantities_are_numbers_or_text() -> None:
-    assert at(".spec.runner.resources.limits")["additionalProperties"] == {"x-kubernetes-int-or-string": True}
+    amount = at(".spec.runner.resources.limits")["additionalProperties"]
+    assert amount["x-kubernetes-int-or-string"] is True
+    assert (amount["minimum"], amount["maxLength"]) == (0, 32)
+    assert re.search(amount["pattern"], "1.5Gi")
+    assert not re.search(amount["pattern"], "lots")
 
 
 def rules(path: str) -> list[dict[str, str]]:

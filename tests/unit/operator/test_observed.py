@@ -65,10 +65,11 @@ def cron_job_body(**metadata: Any) -> dict[str, Any]:
             "namespace": "n",
             "uid": "u",
             "resourceVersion": "7",
+            "generation": 3,
             "creationTimestamp": "2026-02-20T09:30:00Z",
             **metadata,
         },
-        "spec": {"schedule": "0 9 * * *", "suspend": False},
+        "spec": {"schedule": "0 9 * * *", "suspend": True, "timeZone": "UTC"},
         "status": {"lastScheduleTime": "2026-03-02T09:00:00Z", "lastSuccessfulTime": "2026-03-02T09:01:00Z"},
     }
 
@@ -83,8 +84,9 @@ def test_cron_job() -> None:
     assert observed.councilor_uid == "owner"
     assert observed.owner_uid == "owner"
     assert observed.created_at == CREATED
-    assert observed.metadata == {"labels": labels, "annotations": {"a": "b"}, "ownerReferences": owners}
-    assert observed.spec["schedule"] == "0 9 * * *"
+    assert (observed.labels, observed.annotations, observed.owners) == (labels, {"a": "b"}, owners)
+    assert (observed.schedule, observed.time_zone, observed.suspended) == ("0 9 * * *", "UTC", True)
+    assert observed.generation == 3
     assert observed.last_schedule_time == datetime(2026, 3, 2, 9, tzinfo=UTC)
     assert observed.deleting is False
 
@@ -107,11 +109,18 @@ def test_controlling_owner(owners: list[dict[str, Any]] | None, expected: str | 
 
 def test_foreign_cron_job_that_never_ran() -> None:
     body = cron_job_body(deletionTimestamp="2026-03-02T09:30:00Z")
-    del body["status"]
+    del body["status"], body["spec"]["suspend"], body["spec"]["timeZone"]
     observed = ObservedCronJob.from_object(body)
     assert observed.councilor_uid == ""
     assert observed.last_schedule_time is None
     assert observed.deleting is True
+    assert (observed.suspended, observed.time_zone) == (False, None)
+    assert (observed.labels, observed.annotations, observed.owners) == ({}, {}, ())
+
+
+def test_kubectl_s_copy_of_a_manifest_is_not_kept() -> None:
+    annotations = {"kubectl.kubernetes.io/last-applied-configuration": "{}", "a": "b"}
+    assert ObservedCronJob.from_object(cron_job_body(annotations=annotations)).annotations == {"a": "b"}
 
 
 def test_running_job() -> None:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
 
 from councilor_operator.cache import Cache
+from councilor_operator.constants import LABEL_COUNCILOR_UID
 from councilor_operator.errors import ConfigurationError, NotFoundError, RejectedError, TransientError
 from councilor_operator.metrics import Metrics
-from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob
+from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, Page
 from councilor_operator.observer import Observer
 from councilor_operator.workqueue import WorkQueue
 from tests import factories
-from tests.factories import NOW, UID, FixedClock
+from tests.factories import NOW, UID, FixedClock, merged
 from tests.unit.operator.test_builders import build
 
 
@@ -31,17 +33,17 @@ class Lists:
         if self.failures:
             raise self.failures.pop(0)
 
-    async def councilors(self) -> tuple[list[ObservedCouncilor], str]:
+    async def councilors(self) -> AsyncIterator[Page[ObservedCouncilor]]:
         self._next("councilors")
-        return self.items[0], "1000"
+        yield Page(self.items[0], 1000)
 
-    async def cron_jobs(self) -> tuple[list[ObservedCronJob], str]:
+    async def cron_jobs(self) -> AsyncIterator[Page[ObservedCronJob]]:
         self._next("cron_jobs")
-        return self.items[1], "1000"
+        yield Page(self.items[1], 1000)
 
-    async def jobs(self) -> tuple[list[ObservedJob], str]:
+    async def jobs(self) -> AsyncIterator[Page[ObservedJob]]:
         self._next("jobs")
-        return self.items[2], "1000"
+        yield Page(self.items[2], 1000)
 
 
 class Parts:
@@ -94,6 +96,35 @@ async def test_a_deletion_asks_for_a_pass(parts: Parts) -> None:
     assert len(parts.cache.jobs) == 0
 
 
+async def test_a_foreign_cron_job_asks_for_the_councilor_that_needs_its_name(parts: Parts) -> None:
+    parts.observer.councilor(False, factories.councilor_body())
+    await parts.queued()
+    body = factories.cron_job_body(build())
+    del body["metadata"]["labels"], body["metadata"]["annotations"], body["metadata"]["ownerReferences"]
+    parts.observer.cron_job(False, body)
+    assert await parts.queued() == [UID]
+    parts.observer.cron_job(True, merged(body, {"metadata": {"resourceVersion": "201"}}))
+    assert await parts.queued() == [UID]
+    parts.observer.cron_job(
+        False, merged(body, {"metadata": {"name": "another", "uid": "u", "resourceVersion": "202"}})
+    )
+    assert await parts.queued() == []
+
+
+@pytest.mark.parametrize(("label", "others"), [(None, set()), ("another-uid", {"another-uid"})])
+async def test_a_child_that_loses_its_label_asks_for_a_pass_over_its_councilor(
+    parts: Parts, label: str | None, others: set[str]
+) -> None:
+    parts.observer.job(False, factories.job_body())
+    await parts.queued()
+    body = factories.job_body(resource_version="301")
+    labels = dict(body["metadata"]["labels"])
+    labels.pop(LABEL_COUNCILOR_UID)
+    body["metadata"] = {**body["metadata"], "labels": {**labels, **({LABEL_COUNCILOR_UID: label} if label else {})}}
+    parts.observer.job(False, body)
+    assert set(await parts.queued()) == {UID, *others}
+
+
 async def test_a_child_without_a_councilor_asks_for_nothing(parts: Parts) -> None:
     body = factories.job_body()
     del body["metadata"]["labels"]
@@ -109,7 +140,6 @@ async def test_a_list_fills_the_cache_and_asks_for_every_councilor(parts: Parts)
     assert (len(parts.cache.councilors), len(parts.cache.cron_jobs), len(parts.cache.jobs)) == (3, 1, 1)
     assert parts.observer.synced.is_set()
     assert parts.observer.last_list == NOW
-    assert parts.metrics.registry.get_sample_value("councilor_operator_councilors") == 3
     assert parts.metrics.registry.get_sample_value("councilor_operator_last_list_timestamp_seconds") == NOW.timestamp()
 
 
@@ -119,12 +149,44 @@ async def test_children_are_listed_before_their_councilors(parts: Parts) -> None
     assert set(parts.lists.order) == {"jobs", "cron_jobs", "councilors"}
 
 
-async def test_a_list_that_breaks_off_changes_nothing(parts: Parts) -> None:
-    parts.observer.job(False, factories.job_body())
+async def test_the_councilors_of_a_page_are_looked_at_before_the_next_page_is_there(parts: Parts) -> None:
+    pages = [Page([factories.councilor(uid=f"uid-{number}", name=f"c-{number}")], 1000) for number in range(2)]
+    queued: list[list[str]] = []
+
+    class Paged(Lists):
+        async def councilors(self) -> AsyncIterator[Page[ObservedCouncilor]]:
+            for page in pages:
+                queued.append(await parts.queued())
+                yield page
+
+    observer = Observer(cache=parts.cache, queue=parts.queue, lists=Paged(), metrics=parts.metrics, clock=parts.clock)
+    await observer.list()
+    assert [*queued, await parts.queued()] == [[], ["uid-0"], ["uid-1"]]
+    assert len(parts.cache.councilors) == 2
+
+
+@pytest.mark.parametrize("versions", [(900, 1000), (1000, 900)])
+async def test_a_list_is_as_old_as_its_oldest_page(parts: Parts, versions: tuple[int, int]) -> None:
+    """One list for each namespace: what was born between the two belongs to neither."""
+    parts.observer.councilor(False, factories.councilor_body(resource_version="950"))
+
+    class Paged(Lists):
+        async def councilors(self) -> AsyncIterator[Page[ObservedCouncilor]]:
+            for version in versions:
+                yield Page([], version)
+
+    observer = Observer(cache=parts.cache, queue=parts.queue, lists=Paged(), metrics=parts.metrics, clock=parts.clock)
+    await observer.list()
+    assert parts.cache.councilors.get(UID) is not None
+
+
+async def test_a_list_that_breaks_off_is_none(parts: Parts) -> None:
+    parts.observer.councilor(False, factories.councilor_body())
     await parts.queued()
 
     class BrokenOff(Lists):
-        async def councilors(self) -> tuple[list[ObservedCouncilor], str]:
+        async def councilors(self) -> AsyncIterator[Page[ObservedCouncilor]]:
+            yield Page([], 1000)
             raise TransientError("gone")
 
     observer = Observer(
@@ -132,7 +194,7 @@ async def test_a_list_that_breaks_off_changes_nothing(parts: Parts) -> None:
     )
     with pytest.raises(TransientError):
         await observer.list()
-    assert len(parts.cache.jobs) == 1
+    assert len(parts.cache.councilors) == 1
     assert not observer.synced.is_set()
     assert observer.last_list is None
     assert await parts.queued() == []
@@ -151,6 +213,40 @@ async def test_lists_are_tried_again_until_one_succeeds(
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert await parts.queued() == [UID]
+
+
+async def test_why_lists_fail_is_known_until_one_succeeds(parts: Parts) -> None:
+    parts.lists.failures = [RejectedError("jobs.batch is forbidden", status=403)]
+    task = asyncio.create_task(parts.observer.resync(timedelta(hours=1)))
+    for _ in range(20):
+        await asyncio.sleep(0)  # these lists answer without waiting
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert parts.observer.list_problem == "jobs.batch is forbidden"
+    assert parts.metrics.registry.get_sample_value("councilor_operator_list_failures_total") == 1
+    await parts.observer.list()
+    assert parts.observer.list_problem is None
+
+
+async def test_a_list_counts_what_the_watches_did_not_tell(parts: Parts) -> None:
+    parts.lists.items = ([factories.councilor()], [], [factories.job()])
+    await parts.observer.list()
+    assert corrections(parts) == {"councilors": 0, "cronjobs": 0, "jobs": 0}
+    parts.observer.job(False, factories.job_body(resource_version="400"))
+    unheard_of = factories.cron_job(build(), resource_version="1001")
+    parts.lists.items = ([factories.councilor(resource_version="101")], [unheard_of], [])
+    await parts.observer.list()
+    assert corrections(parts) == {"councilors": 1, "cronjobs": 1, "jobs": 1}
+    await parts.observer.list()
+    assert corrections(parts) == {"councilors": 1, "cronjobs": 1, "jobs": 1}
+
+
+def corrections(parts: Parts) -> dict[str, float | None]:
+    sample = parts.metrics.registry.get_sample_value
+    return {
+        resource: sample("councilor_operator_list_corrections_total", {"resource": resource})
+        for resource in ("councilors", "cronjobs", "jobs")
+    }
 
 
 async def test_without_the_crd_the_process_ends_and_says_how_to_get_it(parts: Parts) -> None:

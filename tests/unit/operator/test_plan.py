@@ -148,14 +148,36 @@ def test_undoing_an_edit_starts_no_run(edit: str, fast_forward: bool) -> None:
         {"metadata": {"labels": {"team": "a"}}},
         {"metadata": {"annotations": {"note": "a"}}},
         {"metadata": {"finalizers": ["x"]}},
-        {"spec": {"jobTemplate": {"metadata": {"labels": {"team": "a"}}}}},
-        {"spec": {"jobTemplate": {"spec": {"template": {"spec": {"priorityClassName": "low"}}}}}},
         {"status": {"lastSuccessfulTime": "2026-03-02T09:01:00Z"}},
     ],
 )
 def test_what_others_add_is_theirs(addition: Body) -> None:
     world = World.settled()
     world.edit_cron_job(addition)
+    assert world.step().action is None
+
+
+def test_a_changed_spec_is_applied_over_once_whatever_it_was() -> None:
+    """What others added to it stays, and the generation that it then has is the one that is expected."""
+    world = World.settled()
+    world.edit_cron_job({"spec": {"jobTemplate": {"spec": {"template": {"spec": {"priorityClassName": "low"}}}}}})
+    step = world.step()
+    assert step.applied.fast_forward is False
+    assert step.patch == {"appliedCronJob": {"generation": 3}}
+    assert world.step().action is None
+
+
+@pytest.mark.parametrize("lost", [{"status": {}}, {"uid": "another"}])
+def test_a_cron_job_that_was_not_left_so_is_applied_over(lost: Body) -> None:
+    """A status that was lost, or a CronJob made anew by somebody else with the same generation."""
+    world = World.settled()
+    assert world.cron_job is not None
+    if "status" in lost:
+        world.councilor["status"] = {}
+    else:
+        world.edit_cron_job({"metadata": {"uid": lost["uid"]}})
+    assert world.step().applied.fast_forward is False
+    world.step()
     assert world.step().action is None
 
 
@@ -208,6 +230,14 @@ def test_an_edit_writes_off_the_past_when_it_touches_the_times(change: Body, exp
     step = world.step()
     assert step.applied.fast_forward is expected
     assert world.step().action is None
+
+
+def test_an_interval_keeps_its_phase_in_another_zone() -> None:
+    world = World.settled({"schedule": {"type": "interval", "value": "1d"}})
+    world.edit({"schedule": {"timeZone": "Asia/Tokyo"}})
+    assert world.step().applied.fast_forward is False
+    world.edit({"schedule": {"timeZone": "Europe/Berlin", "value": "2d"}})
+    assert world.step().applied.fast_forward is True
 
 
 @pytest.mark.parametrize(
@@ -272,7 +302,7 @@ def test_what_ran_before_is_suspended_once_and_kept(spec: Body, reason: Conditio
     world.edit(spec)
     assert world.step().action == Suspend()
     assert before is not None
-    assert world.cron_job == factories.merged(before, {"spec": {"suspend": True}})
+    assert world.cron_job == factories.merged(before, {"spec": {"suspend": True}, "metadata": {"generation": 2}})
     again = world.step()
     assert again.action is None
     assert again.patch == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from councilor_operator.api.status import CouncilorStatus
+from councilor_operator.complaints import describe_rejection
 from councilor_operator.constants import ConditionReason
+from councilor_operator.errors import Cause
 from councilor_operator.observation import START_TOLERANCE
 from councilor_operator.plan import Refusal, decide
 from councilor_operator.status import LATE, document, merge_patch, report
@@ -85,7 +88,8 @@ def test_nothing_to_say_means_no_patch(document: Body) -> None:
 @given(observed=DESIRED, desired=DESIRED)
 def test_a_patch_names_only_what_differs(observed: Body, desired: Body) -> None:
     patch = merge_patch(observed, desired)
-    assert not [key for key in patch if key in observed and key in desired and observed[key] == desired[key]]
+    same = [key for key in patch if key in observed and key in desired and repr(observed[key]) == repr(desired[key])]
+    assert same == []
 
 
 def test_the_status_survives_the_way_to_the_api_server_and_back() -> None:
@@ -611,14 +615,6 @@ def test_a_run_that_does_not_get_going_is_looked_at_again_soon() -> None:
     assert look - NOW <= timedelta(minutes=5)
 
 
-def test_a_name_conflict_is_looked_at_again_soon() -> None:
-    """A Councilor deleted and made anew meets the CronJob of its predecessor until that is collected; that CronJob's
-    events belong to the old UID."""
-    look = foreign().step().report.look_again
-    assert look is not None
-    assert look - NOW <= timedelta(minutes=5)
-
-
 # --- what the apply met -----------------------------------------------------------------------------------------------
 
 
@@ -645,3 +641,125 @@ def test_a_run_that_is_recorded_but_not_counted_is_told_as_that() -> None:
     message = a_run(report=report, exit_code=20, end="Failed").step().messages["Healthy"]
     assert "was not counted" in message
     assert "no record" not in message
+
+
+# --- a person reads it ------------------------------------------------------------------------------------------------
+
+
+def refused_by_the_api_server() -> Step:
+    """A pass whose apply was refused; the status is written."""
+    return refused_again(World.of(), describe_rejection("CronJob", "not this", [Cause("spec.schedule", "m")]))
+
+
+def refused_again(world: World, message: str) -> Step:
+    observation = world.observation()
+    decision = decide(observation, world.config, world.now)
+    refusal = Refusal(ConditionReason.CRON_JOB_REFUSED, message)
+    result = report(observation, decision, None, refusal, None, world.now)
+    patch = merge_patch(observation.councilor.status, document(result.status))
+    world.councilor["status"] = merge_patched(dict(observation.councilor.status), patch)
+    return Step(decision, result, patch)
+
+
+def missed() -> Step:
+    world = World.settled({"schedule": {"type": "interval", "value": "45m"}})
+    world.now += timedelta(minutes=50)
+    return world.step()
+
+
+def gone_before_it_was_read() -> Step:
+    world = World.settled()
+    world.add_job("active", scheduled_at=NOW, active=1, ready=1)
+    world.step()
+    del world.jobs["active"]
+    return world.step()
+
+
+READ: dict[str, Callable[[], Step]] = {
+    **{row[0]: lambda make=row[1]: make().step() for row in STATES},  # type: ignore[misc]
+    "refused by the API server": refused_by_the_api_server,
+    "missed": missed,
+    "recorded but not counted": lambda: a_run(
+        report={"exitCode": 20, "recorded": True, "message": None}, exit_code=20, end="Failed"
+    ).step(),
+    "failed without a message": lambda: a_run(report=FAILED | {"message": None}, exit_code=10, end="Failed").step(),
+    "died without a word": lambda: broken().step(),
+    "gone before it was read": gone_before_it_was_read,
+}
+IMPERATIVE = re.compile(
+    r"\b(?:[Ww]rite|set|see|check|wait|rename|remove|do what|let|raise|change|name|start one)\b", re.IGNORECASE
+)
+WHERE = re.compile(r"\bspec\.\w|status\.\w|`kubectl [^`]+`|the condition Ready|the operator's runner image|MONGODB_URI")
+
+
+@pytest.mark.parametrize("state", READ)
+def test_what_does_not_hold_says_what_to_do_and_where(state: str) -> None:
+    for condition in READ[state]().report.status.conditions:
+        if condition.status != "True":
+            assert IMPERATIVE.search(condition.message), condition
+            assert WHERE.search(condition.message), condition
+        assert "None" not in condition.message
+        # One style, so that a list of them reads as one: a phrase, not a sentence.
+        assert not condition.message.endswith((".", ":", "; ")) or condition.reason in {"InvalidSchedule", "Reconciled"}
+
+
+def test_every_reason_that_asks_for_something_was_read() -> None:
+    found = {
+        condition.reason
+        for make in READ.values()
+        for condition in make().report.status.conditions
+        if condition.status != "True"
+    }
+    nothing_to_do = {"Reconciled", "Active", "RunSucceeded", "RunSkipped"}
+    assert found == {str(reason) for reason in ConditionReason} - nothing_to_do
+
+
+def test_commands_name_the_namespace_and_an_object() -> None:
+    commands = [
+        command
+        for make in READ.values()
+        for condition in make().report.status.conditions
+        for command in re.findall(r"`(kubectl [^`]+)`", condition.message)
+    ]
+    assert len(commands) > 10
+    for command in commands:
+        if command != "kubectl describe pod":
+            assert f"-n {factories.NAMESPACE}" in command, command
+
+
+def test_an_answer_that_differs_in_numbers_only_is_not_news() -> None:
+    """An admission webhook may put the time or a request's number into what it says."""
+    world = World.of()
+    said = "the API server refuses the CronJob: denied at {}, request {}"
+    first = refused_again(world, said.format("09:30:01", "1f0c-77ab"))
+    again = refused_again(world, said.format("09:30:02", "9e11-0042"))
+    assert (again.patch, again.events) == ({}, [])
+    other = refused_again(world, "the API server refuses the CronJob: quota exceeded")
+    assert other.messages["Ready"].endswith("quota exceeded")
+    assert first.events == other.events == [("Warning", "CronJobRefused")]
+
+
+def test_an_outage_is_told_once_and_counted_on() -> None:
+    world = World.settled({"schedule": {"type": "interval", "value": "1m"}})
+    events, counted = [], []
+    for _ in range(30):
+        world.now += timedelta(minutes=1)
+        step = world.step()
+        events += step.events
+        counted.append(step.report.status.stats.missed if step.report.status.stats else 0)
+    assert events == [("Warning", "RunMissed")]
+    assert counted[-1] == 29
+    assert counted == sorted(counted)
+
+
+def test_runs_in_the_way_of_others_do_not_flood_the_events() -> None:
+    world = stuck([pod_body(waiting={"reason": "ImagePullBackOff"})])
+    world.edit({"schedule": {"type": "interval", "value": "1m"}})
+    world.step()
+    events = []
+    for minute in range(30):
+        world.now += timedelta(minutes=1)
+        reason = "ErrImagePull" if minute % 2 else "ImagePullBackOff"
+        world.pods["j"] = [pod_body(waiting={"reason": reason})]
+        events += world.step().events
+    assert events == []

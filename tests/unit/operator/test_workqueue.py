@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Awaitable
 
@@ -382,3 +383,58 @@ async def test_what_is_not_due_has_no_age(queue: WorkQueue[str], clock: Clock) -
     queue.add_after("a", 100)
     clock.now += 50
     assert queue.oldest_age == 0
+
+
+async def test_how_long_the_key_in_work_has_been_there(queue: WorkQueue[str], clock: Clock) -> None:
+    assert queue.longest_work == 0
+    for key in "ab":
+        queue.add(key)
+        await soon(queue.get())
+        clock.now += 10
+    assert queue.longest_work == 20
+    queue.done("a")
+    assert queue.longest_work == 10
+    # Asked for meanwhile: another pass is another beginning.
+    queue.add("b")
+    queue.done("b")
+    assert queue.longest_work == 0
+    await soon(queue.get())
+    clock.now += 1
+    assert queue.longest_work == 1
+
+
+async def test_how_many_keys_failed_the_last_time(queue: WorkQueue[str], clock: Clock) -> None:
+    for key in "ab":
+        queue.add(key)
+        queue.retry(await soon(queue.get()))
+    assert queue.backing_off == 2
+    clock.now += LAST_RETRY_SECONDS
+    first = await soon(queue.get())
+    queue.done(first)
+    assert queue.backing_off == 1
+    queue.forget("b" if first == "a" else "a")
+    assert queue.backing_off == 0
+
+
+async def test_other_threads_may_ask_how_the_queue_does(queue: WorkQueue[str]) -> None:
+    done = threading.Event()
+    failures: list[BaseException] = []
+
+    def asks() -> None:
+        try:
+            while not done.is_set():
+                assert queue.oldest_age == queue.longest_work == 0
+                assert len(queue) + queue.backing_off >= 0
+        except BaseException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=asks)
+    thread.start()
+    try:
+        for number in range(5000):
+            queue.add(str(number))
+            queue.done(await queue.get())
+    finally:
+        done.set()
+        thread.join()
+    assert failures == []

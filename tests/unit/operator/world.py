@@ -103,7 +103,7 @@ class World:
         if self.cron_job is not None and decision.owns_cron_job:
             mine = ObservedCronJob.from_object(self.cron_job)
         report = status.report(observation, decision, mine, decision.refusal, None, self.now)
-        before = self.councilor.get("status", {})
+        before = dict(observation.councilor.status)
         patch = status.merge_patch(before, status.document(report.status))
         self.councilor["status"] = merge_patched(before, patch)
         for uid in before.get("countedJobs", ()):
@@ -115,7 +115,9 @@ class World:
             case plan.Apply(manifest, fast_forward):
                 last = None if self.cron_job is None else self.cron_job["status"].get("lastScheduleTime")
                 created = NOW if self.cron_job is None else datetime.fromisoformat(self._created())
-                self.cron_job = factories.cron_job_body(manifest, created_at=created)
+                before, self.cron_job = self.cron_job, factories.cron_job_body(manifest, created_at=created)
+                if before is not None:
+                    self.cron_job = factories.next_generation(before, self.cron_job)
                 if fast_forward:
                     last = factories.rfc3339(self.now)
                     self.cron_job["metadata"]["annotations"][ANNOTATION_FAST_FORWARD] = last
@@ -123,7 +125,7 @@ class World:
                     self.cron_job["status"]["lastScheduleTime"] = last
             case plan.Suspend():
                 assert self.cron_job is not None, "there is nothing to suspend"
-                self.cron_job["spec"]["suspend"] = True
+                self.edit_cron_job({"spec": {"suspend": True}})
             case None:
                 pass
 
@@ -149,7 +151,7 @@ class World:
     def edit_cron_job(self, change: Body) -> None:
         """Merge something foreign into the CronJob."""
         assert self.cron_job is not None
-        self.cron_job = merged(self.cron_job, change)
+        self.cron_job = factories.next_generation(self.cron_job, merged(self.cron_job, change))
 
     def add_job(self, uid: str, pods: list[Body] | None = None, **over: Any) -> None:
         """Put a Job with its Pods into the world."""

@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from councilor_runner.contract import execution_id, scheduled_time, task_id
+from councilor_runner.contract import agent_of, execution_id, scheduled_time, task_id
 
 NINE = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 NINE_MINUTES = int(NINE.timestamp()) // 60
@@ -47,3 +49,26 @@ def test_task_id_is_an_object_id_of_the_job() -> None:
 )
 def test_execution_id(moment: datetime | None, expected: str) -> None:
     assert execution_id("A_Agent", "d25315c9d47428a48cefb956", moment) == expected
+
+
+@given(st.text(min_size=1, max_size=253), st.sampled_from([None, NINE]))
+def test_an_execution_id_tells_its_agent(agent: str, scheduled_at: datetime | None) -> None:
+    task = task_id("uid-1", "licences-29540700")
+    assert agent_of(execution_id(agent, task, scheduled_at), task, scheduled_at) == agent
+
+
+@pytest.mark.parametrize(
+    "execution",
+    [
+        "",
+        "exec_",
+        execution_id("", "5" * 24, NINE),
+        execution_id("A_Agent", "6" * 24, NINE),
+        execution_id("A_Agent", "5" * 24, None),
+        execution_id("A_Agent", "5" * 24, NINE.replace(minute=1)),
+        execution_id("A_Agent", "5" * 24, NINE).removeprefix("exec"),
+        execution_id("A_Agent", "5" * 24, NINE) + "0",
+    ],
+)
+def test_an_execution_id_of_something_else(execution: str) -> None:
+    assert agent_of(execution, "5" * 24, NINE) is None

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from councilor_runner.contract import Notifications, Reason, Severity
-from councilor_runner.notifications import notify, summarise, task_event, wanted
+from councilor_runner.contract import ChannelResult, Notifications, Reason, Severity
+from councilor_runner.notifications import merge, notify, remaining, summarise, task_event, wanted
 from councilor_runner.outcome import Outcome
 from councilor_runner.records import Finished
 from councilor_runner.settings import read_settings
@@ -95,3 +95,36 @@ async def test_channels_that_cannot_be_served_say_so() -> None:
     ]
     assert all(result.reason for result in results)
     assert results[0].reason != results[2].reason
+
+
+def results(**delivered: bool) -> tuple[ChannelResult, ...]:
+    return tuple(ChannelResult(channel=channel, delivered=value) for channel, value in delivered.items())
+
+
+@pytest.mark.parametrize(
+    ("channels", "told", "expected"),
+    [
+        (("panel",), {}, ("panel",)),
+        (("panel",), {"panel": True}, ()),
+        (("panel",), {"panel": False}, ("panel",)),
+        (("panel", "email", "slack"), {"email": True, "slack": False}, ("panel", "slack")),
+        (("email",), {"panel": True}, ("email",)),
+        ((), {"panel": True}, ()),
+    ],
+)
+def test_who_is_still_to_be_told(channels: tuple[str, ...], told: dict[str, bool], expected: tuple[str, ...]) -> None:
+    assert remaining(channels, results(**told)) == expected
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "expected"),
+    [
+        ({}, {}, {}),
+        ({"panel": True}, {}, {"panel": True}),
+        ({}, {"panel": False}, {"panel": False}),
+        ({"panel": False, "email": True}, {"panel": True}, {"panel": True, "email": True}),
+        ({"email": True}, {"panel": False, "toast": True}, {"email": True, "panel": False, "toast": True}),
+    ],
+)
+def test_results_of_two_attempts(earlier: dict[str, bool], later: dict[str, bool], expected: dict[str, bool]) -> None:
+    assert merge(results(**earlier), results(**later)) == results(**expected)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from councilor_runner.contract import ExitCode, Reason
-from councilor_runner.outcome import EXIT_CODES, Outcome, ended_by_last_attempt, give_up
+from councilor_runner.contract import ExitCode, Reason, RunStatus
+from councilor_runner.outcome import EXIT_CODES, Outcome, ended, ended_by_last_attempt, give_up
 
 TEMPORARY = [reason for reason in Reason if EXIT_CODES[reason].retryable]
 
@@ -53,3 +53,33 @@ def test_a_run_that_was_given_up_is_final(reason: Reason) -> None:
 def test_what_is_said(message: str | None, attempts: int, maybe_sent: bool, expected: str) -> None:
     outcome = Outcome(Reason.CONDUCTOR_UNREACHABLE, message=message)
     assert give_up(outcome, attempts, maybe_sent=maybe_sent).message == expected
+
+
+@pytest.mark.parametrize(
+    ("status", "word", "reason", "code"),
+    [
+        ("completed", "Completed", Reason.COMPLETED, ExitCode.COMPLETED),
+        ("completed", None, Reason.COMPLETED, ExitCode.COMPLETED),
+        ("completed", "CompletedInHaste", Reason.COMPLETED, ExitCode.COMPLETED),
+        ("completed", "AgentFailed", Reason.COMPLETED, ExitCode.COMPLETED),
+        ("skipped", "StartedTooLate", Reason.STARTED_TOO_LATE, ExitCode.COMPLETED),
+        ("skipped", "", Reason.STARTED_TOO_LATE, ExitCode.COMPLETED),
+        ("skipped", "Completed", Reason.STARTED_TOO_LATE, ExitCode.COMPLETED),
+        ("error", "AgentFailed", Reason.AGENT_FAILED, ExitCode.AGENT_FAILED),
+        ("error", "AgentTimedOut", Reason.AGENT_TIMED_OUT, ExitCode.AGENT_TIMED_OUT),
+        ("error", "AgentUnknown", Reason.AGENT_UNKNOWN, ExitCode.CONFIGURATION),
+        ("error", "Completed", Reason.AGENT_FAILED, ExitCode.AGENT_FAILED),
+        ("error", "StartedTooLate", Reason.AGENT_FAILED, ExitCode.AGENT_FAILED),
+        ("error", None, Reason.AGENT_FAILED, ExitCode.AGENT_FAILED),
+        ("error", "OOMKilled", "OOMKilled", ExitCode.AGENT_FAILED),
+        ("error", "ImagePullBackOff", "ImagePullBackOff", ExitCode.AGENT_FAILED),
+        # What was temporary for a Pod was given up for the run.
+        ("error", "DatabaseUnreachable", Reason.DATABASE_UNREACHABLE, ExitCode.AGENT_FAILED),
+        ("error", "Interrupted", Reason.INTERRUPTED, ExitCode.AGENT_FAILED),
+    ],
+)
+def test_a_run_that_is_over(status: RunStatus, word: str | None, reason: str, code: ExitCode) -> None:
+    outcome = ended(status, word, "text", 3, "message")
+    assert (outcome.status, outcome.reason, outcome.exit_code, outcome.final) == (status, reason, code, True)
+    assert (outcome.text, outcome.agent_exit_code, outcome.message) == ("text", 3, "message")
+    assert isinstance(outcome.reason, Reason) is (reason in set(Reason))

@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from councilor_runner.answers import TaskState
-from councilor_runner.conductor import SourceUnavailableError
-from councilor_runner.polling import Lookup, PollLimits, WaitEnd, look_up, wait_for_task
+from councilor_runner.polling import Lookup, PollLimits, SourceUnavailableError, WaitEnd, look_up, wait_for_task
 
 DONE = TaskState("completed", "fine", 0, exit_code_known=True)
 BUSY = TaskState("processing")

@@ -1,18 +1,22 @@
 """Documents for MongoDB: shape, dates, and the cut of long answers."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from councilor_runner.contract import ExitCode, Reason
+from councilor_runner.contract import ExitCode, Reason, RunReport
 from councilor_runner.outcome import EXIT_CODES, Outcome
 from councilor_runner.records import (
     OUTPUT_LIMIT,
     Finished,
+    as_stored,
     claim_fields,
+    counted_run,
     cut_output,
+    instance_id,
     open_fields,
     read_finished,
     result_fields,
@@ -80,13 +84,14 @@ def test_the_cut(character: str, surplus: int) -> None:
     assert mark == f"[cut: the answer had {len(text.encode())} bytes]"
 
 
-@pytest.mark.parametrize("reason", Reason)
-def test_a_finished_record_tells_the_outcome_again(reason: Reason) -> None:
+@pytest.mark.parametrize("truncated", [False, True])
+@pytest.mark.parametrize("reason", [*Reason, "OOMKilled"])
+def test_a_finished_record_tells_the_outcome_again(reason: Reason | str, truncated: bool) -> None:
     severity = None if reason is Reason.STARTED_TOO_LATE else "error"
     message = "because" if Outcome(reason).status == "error" else None
     # With a temporary reason only a run that was given up has a finished record.
-    outcome = Outcome(reason, "text", 3, message, given_up=EXIT_CODES[reason].retryable)
-    finished = Finished(outcome, severity, START, END)  # type: ignore[arg-type]
+    outcome = Outcome(reason, "text", 3, message, given_up=Outcome(reason).exit_code.retryable)
+    finished = Finished(outcome, severity, START, END, truncated)  # type: ignore[arg-type]
     assert finished.outcome.final
     assert read_finished({"started_at": START, **result_fields(finished)}) == finished
 
@@ -116,3 +121,98 @@ def test_every_reason_has_an_exit_code() -> None:
         Reason.COMPLETED,
         Reason.STARTED_TOO_LATE,
     }
+
+
+def told(**changes: Any) -> RunReport:
+    fields: dict[str, Any] = {
+        "execution_id": "exec_A_Agent_1_2",
+        "task_id": "5" * 24,
+        "trigger": "scheduled",
+        "status": "error",
+        "severity": "error",
+        "exit_code": 137,
+        "reason": "OOMKilled",
+        "message": "the runner ran out of memory",
+        "started_at": START,
+        "completed_at": END,
+        "duration_ms": 42180,
+    }
+    return RunReport(**{**fields, **changes})
+
+
+EXIT_20 = {
+    "status": "completed",
+    "severity": "warning",
+    "exit_code": 20,
+    "agent_exit_code": 0,
+    "reason": "Completed",
+    "message": "MongoDB refused to record the execution",
+    "summary": "One is old.",
+}
+
+
+@pytest.mark.parametrize(
+    ("report", "expected"),
+    [
+        (
+            told(),
+            {
+                "status": "error",
+                "severity": "error",
+                "reason": "OOMKilled",
+                "error": "the runner ran out of memory",
+                "output": None,
+                "exit_code": None,
+                "output_truncated": False,
+            },
+        ),
+        (told(severity=None), {"status": "error", "severity": "error"}),
+        (told(reason="DatabaseUnreachable"), {"status": "error", "reason": "DatabaseUnreachable"}),
+        (
+            told(**EXIT_20),
+            {
+                "status": "completed",
+                "severity": "warning",
+                "reason": "Completed",
+                "error": None,
+                "output": "One is old.",
+                "exit_code": 0,
+                "output_truncated": True,
+            },
+        ),
+        (told(**{**EXIT_20, "summary": None}), {"output": None, "output_truncated": False}),
+        (
+            told(reason="AgentFailed", summary="Half way.", agent_exit_code=3),
+            {"status": "error", "output": "Half way.", "exit_code": 3, "output_truncated": True},
+        ),
+        (
+            told(status="skipped", severity=None, reason="StartedTooLate"),
+            {"status": "skipped", "severity": None, "reason": "StartedTooLate", "error": None},
+        ),
+        (told(started_at=END), {"duration_ms": 0}),
+    ],
+)
+def test_a_run_as_the_operator_counted_it(report: RunReport, expected: dict[str, object]) -> None:
+    finished = counted_run(report)
+    fields = result_fields(finished)
+    assert {name: fields[name] for name in expected} == expected
+    assert finished.outcome.final
+    assert finished.completed_at == END
+
+
+def test_the_claim_knows_better_when_a_run_started() -> None:
+    finished = counted_run(told(started_at=START + timedelta(seconds=7)), START)
+    assert (finished.started_at, finished.duration_ms) == (START, 42180)
+
+
+def test_times_are_kept_as_the_database_keeps_them() -> None:
+    moment = datetime(2026, 3, 2, 6, 0, 4, 120999, tzinfo=timezone(timedelta(hours=-3)))
+    assert as_stored(moment) == START
+    assert as_stored(moment).tzinfo is UTC
+    assert counted_run(told(started_at=moment)).started_at == START
+
+
+def test_an_instance_is_named_after_the_scheduled_time_or_the_claim() -> None:
+    fields = claim_fields(read_settings(ENVIRONMENT), START)
+    assert instance_id(fields) == f"councilor_A_Agent_{29540700 * 60_000}"
+    assert instance_id({**fields, "scheduled_at": None}) == "councilor_A_Agent_1772442004120"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from councilor_runner.contract import Reason, execution_id, task_id
-from councilor_runner.settings import SettingsError, read_settings
+from councilor_runner.settings import SettingsError, read_settings, read_told
 
 CONTRACT: dict[str, Any] = {
     "councilor": {"namespace": "team-a", "name": "licences", "uid": "u-1", "generation": 2, "cronJobName": "licences"},
@@ -95,3 +95,65 @@ def test_a_refusal_does_not_quote_values() -> None:
     with pytest.raises(SettingsError) as refusal:
         read_settings(changed(task={"prompt": {"secret": "hunter2"}}, execution={"timeoutSeconds": "hunter2"}))
     assert "hunter2" not in refusal.value.message
+
+
+TASK = task_id("u-1", "licences-29540700")
+SCHEDULED = datetime.fromtimestamp(29540700 * 60, tz=UTC)
+TOLD: dict[str, Any] = {
+    "executionId": execution_id("A_Agent", TASK, SCHEDULED),
+    "taskId": TASK,
+    "trigger": "scheduled",
+    "status": "error",
+    "severity": "error",
+    "exitCode": 137,
+    "reason": "OOMKilled",
+    "message": "hunter2",
+    "startedAt": "2026-03-02T09:00:04Z",
+    "completedAt": "2026-03-02T09:00:46Z",
+    "durationMs": 42000,
+}
+
+
+def telling(**changes: Any) -> dict[str, str]:
+    return {**ENVIRONMENT, "COUNCILOR_REPORT": json.dumps({**TOLD, **changes})}
+
+
+def test_the_run_to_be_reported() -> None:
+    before = read_settings(ENVIRONMENT)
+    settings, told = read_told(telling(aFieldOfTheFuture=1), before)
+    assert settings == before
+    assert (told.execution_id, told.reason, told.notified) == (before.execution_id, "OOMKilled", ())
+
+
+def test_a_run_stays_that_of_the_agent_it_was_started_with() -> None:
+    former = execution_id("Former_Agent", TASK, SCHEDULED)
+    environment = {**changed(agent={"displayName": "New", "instanceId": "i-1"}), **telling()}
+    environment["COUNCILOR_REPORT"] = json.dumps({**TOLD, "executionId": former})
+    settings, _ = read_told(environment, read_settings(environment))
+    assert (settings.execution_id, settings.task_id) == (former, TASK)
+    assert settings.contract.agent.model_dump() == {"id": "Former_Agent", "display_name": None, "instance_id": None}
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        (ENVIRONMENT, "COUNCILOR_REPORT is not set"),
+        ({**ENVIRONMENT, "COUNCILOR_REPORT": "{hunter2"}, "COUNCILOR_REPORT is not valid"),
+        (telling(status="hunter2"), "status"),
+        (telling(severity="hunter2"), "severity"),
+        (telling(startedAt="2026-03-02T09:00:04"), "startedAt"),
+        (telling(completedAt=None), "completedAt"),
+        (telling(summary="hunter2" * 99), "summary"),
+        (telling(taskId="5" * 24), "another run than COUNCILOR_JOB_NAME"),
+        (telling(executionId=""), "another run than COUNCILOR_JOB_NAME"),
+        (telling(executionId=execution_id("A_Agent", "5" * 24, SCHEDULED)), "another run than COUNCILOR_JOB_NAME"),
+        (telling(executionId=execution_id("A_Agent", TASK, None)), "another run than COUNCILOR_JOB_NAME"),
+    ],
+)
+def test_a_report_that_is_refused(environment: dict[str, str], words: str) -> None:
+    settings = read_settings(environment)
+    with pytest.raises(SettingsError, match="COUNCILOR_REPORT") as refusal:
+        read_told(environment, settings)
+    assert words in refusal.value.message
+    assert "hunter2" not in refusal.value.message
+    assert refusal.value.reason is Reason.INVALID_CONTRACT

@@ -1,0 +1,25 @@
+"""What the operator asks of the API server, as RBAC rules: no more than it uses, which a test proves from the API
+server's own record.
+
+Whoever installs the operator binds them to its service account: in a ClusterRole where it watches all namespaces, in a
+Role in each namespace of COUNCILOR_NAMESPACES otherwise. Discovery is open to every account
+(ClusterRole system:discovery).
+"""
+
+from typing import Final
+
+from councilor_operator.constants import GROUP, PLURAL
+
+# No right to read Secrets or ConfigMaps. Jobs are deleted only where a run by hand replaces another one; for the rest
+# there are owner references. A CronJob is read by name before anything is said to be absent; of the events, those of a
+# Job without a Pod are read: nothing else says who refused it.
+RULES: Final[list[dict[str, list[str]]]] = [
+    {"apiGroups": [GROUP], "resources": [PLURAL], "verbs": ["list", "watch"]},
+    {"apiGroups": [GROUP], "resources": [f"{PLURAL}/status"], "verbs": ["patch"]},
+    {"apiGroups": ["batch"], "resources": ["cronjobs"], "verbs": ["get", "list", "watch", "create", "patch"]},
+    {"apiGroups": ["batch"], "resources": ["cronjobs/status"], "verbs": ["patch"]},
+    {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list", "watch", "create", "delete"]},
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["list", "create"]},
+]
+"""Rules as in rbac.authorization.k8s.io/v1; every resource is namespaced."""
