@@ -25,10 +25,10 @@ Kind = tuple[str, str]
 
 
 def eventually(check: Callable[[], Result | None], what: str, *, seconds: float = 60.0) -> Result:
-    """Return the first answer of `check` that is neither None nor False; fail saying `what` did not happen."""
+    """Return the first answer of `check` that is true, so no empty list either; fail saying `what` did not happen."""
     deadline = time.monotonic() + seconds
     while True:
-        if (result := check()) is not None and result is not False:
+        if result := check():
             return result
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:.0f} s: {what}")
