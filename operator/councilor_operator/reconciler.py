@@ -95,12 +95,16 @@ class Reconciler:
             return False, None
         now = self._clock()
         observation = await self._gather(councilor, now)
+        if observation.cron_job is None and councilor.status.get("cronJobName") and await self._is_gone(councilor):
+            return False, None
         decision = plan.decide(observation, self._config, now)
         cron_job, refusal = await self._apply(observation, decision, now)
         run_now = await self._run_now(decision, cron_job, refusal, now)
         report = status.report(observation, decision, cron_job, refusal, run_now, now)
         patch = status.merge_patch(councilor.status, status.document(report.status))
-        if patch:
+        # That a counted Job is gone can wait for the next write: its UID is never met again.
+        worth_a_write = bool(patch.keys() - {"countedJobs"})
+        if worth_a_write:
             # Counters, history and the list of counted Jobs go in this one request. A crash before it leaves the Jobs
             # uncounted, and the next pass counts them; a crash after it leaves them counted.
             written = await self._cluster.patch_status(councilor, patch)
@@ -110,7 +114,7 @@ class Reconciler:
                 self._metrics.count_run(run)
             self._metrics.missed.inc(len(decision.missed))
             await self._send(written, report.events, now)
-        return bool(patch) or decision.action is not None, report.look_again
+        return worth_a_write or decision.action is not None, report.look_again
 
     async def _gather(self, councilor: ObservedCouncilor, now: datetime) -> plan.Observation:
         name = cron_job_name(councilor.name)
@@ -121,6 +125,18 @@ class Reconciler:
         jobs = self._cache.jobs.of(councilor.uid)
         pods = {job.uid: await self._cluster.pods_of(job) for job in plan.jobs_to_examine(councilor, jobs, now)}
         return plan.Observation(councilor=councilor, cron_job=cron_job, jobs=jobs, pods=pods)
+
+    async def _is_gone(self, councilor: ObservedCouncilor) -> bool:
+        """Tell whether a Councilor whose CronJob vanished was deleted itself; if so, forget it.
+
+        A watch that had to start anew tells of no deletion. Without this the operator would make a CronJob, and the
+        garbage collector would delete it, in turns until the next full list.
+        """
+        if await self._cluster.exists(councilor):
+            return False
+        self._cache.councilors.drop(councilor)
+        self._queue.forget(councilor.uid)
+        return True
 
     async def _apply(
         self, observation: plan.Observation, decision: plan.Decision, now: datetime

@@ -51,7 +51,8 @@ def identity(councilor: ObservedCouncilor, agent_id: str, job: ObservedJob) -> t
 def active_run(councilor: ObservedCouncilor, agent_id: str, job: ObservedJob) -> ActiveRun:
     """Return a Job that is going on as the status lists it."""
     _, execution = identity(councilor, agent_id, job)
-    return ActiveRun(execution_id=execution, job_name=job.name, started_at=job.began)
+    # Not the start that the Job controller notes a moment later: that would be one more write for each run.
+    return ActiveRun(execution_id=execution, job_name=job.name, started_at=job.created_at)
 
 
 def finished_run(councilor: ObservedCouncilor, agent_id: str, job: ObservedJob, pods: Sequence[ObservedPod]) -> Run:
