@@ -54,8 +54,13 @@ class Api:
         self._client.close()
 
     def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        """Send a request as it is."""
-        return self._client.request(method, path, **arguments)
+        """Send a request as it is, and again while the API server, just started, asks for patience."""
+
+        def answer() -> httpx.Response | None:
+            response = self._client.request(method, path, **arguments)
+            return None if response.status_code == 429 else response
+
+        return eventually(answer, f"{method} {path} is answered with something else than 429")
 
     def create(self, kind: Kind, namespace: str, body: Object) -> Object:
         """Create an object."""

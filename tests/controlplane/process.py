@@ -32,16 +32,21 @@ class OperatorProcess:
             **settings,
         }
         self._health = f"http://127.0.0.1:{health_port}/healthz"
+        self._metrics = f"http://127.0.0.1:{self._environment['COUNCILOR_METRICS_PORT']}/metrics"
         self._process: subprocess.Popen[bytes] | None = None
         self.log = log
 
     def start(self) -> None:
         """Start it and wait until it answers its probe."""
+        self.launch()
+        eventually(self._healthy, f"the operator is not healthy, see its log:\n{self.log}", seconds=30)
+
+    def launch(self) -> None:
+        """Start it."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "councilor_operator", "run"], env=self._environment, stdout=log, stderr=log
             )
-        eventually(self._healthy, f"the operator is not healthy, see its log:\n{self.log}", seconds=30)
 
     def kill(self) -> None:
         """End it as a crash would."""
@@ -59,6 +64,16 @@ class OperatorProcess:
     def thaw(self) -> None:
         """Let it go on."""
         self._send(signal.SIGCONT)
+
+    def wait_for_list(self) -> None:
+        """Wait until it has listed everything once more; needs COUNCILOR_METRICS_PORT."""
+        before = self._last_list()
+        eventually(lambda: self._last_list() > before, "the operator lists everything again")
+
+    def _last_list(self) -> float:
+        lines = httpx.get(self._metrics, timeout=5).text.splitlines()
+        name = "councilor_operator_last_list_timestamp_seconds "
+        return next(float(line.removeprefix(name)) for line in lines if line.startswith(name))
 
     def stop(self) -> int:
         """Ask it to end and wait; returns the exit code."""
