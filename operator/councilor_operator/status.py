@@ -157,7 +157,8 @@ def _scheduled(decision: Decision, refusal: Refusal | None) -> _Claim:
         failures = stats.consecutive_failures if stats else 0
         message = (
             f"{_plural(failures, 'run')} in a row failed, so no more are started: see status.lastRun, mend the cause, "
-            "then change the spec, set spec.schedule.enabled to false and true again, or run it once by hand with success"
+            "then change the spec, set spec.schedule.enabled to false and true again, or run it once by hand with "
+            "success"
         )
         return _Claim(ConditionType.SCHEDULED, "False", ConditionReason.SUSPENDED, message)
     return _Claim(
