@@ -107,7 +107,7 @@ def report(
             _stuck(active, decision.obstacles),
             _missed(councilor, decision.ledger, active, cron_job),
         )
-        or _no_run_yet(councilor, active, refusal),
+        or _no_run_yet(councilor, decision, active, refusal),
     )
     status = decision.ledger.model_copy(
         update={
@@ -189,8 +189,9 @@ def _scheduled(decision: Decision, refusal: Refusal | None) -> _Claim:
         stats = decision.ledger.stats
         failures = stats.consecutive_failures if stats else 0
         message = (
-            f"{failures} runs in a row failed, so no more are started: see status.lastRun, mend the cause, then change "
-            "the spec, set spec.schedule.enabled to false and true again, or run it once by hand with success"
+            f"{_plural(failures, 'run')} in a row failed, so no more are started: see status.lastRun, mend the cause, "
+            "then change the spec, set spec.schedule.enabled to false and true again, or run it once by hand with "
+            "success"
         )
         return _Claim(ConditionType.SCHEDULED, "False", ConditionReason.SUSPENDED, message)
     return _Claim(
@@ -234,6 +235,10 @@ def _healthy(
             return _Claim(ConditionType.HEALTHY, "True", ConditionReason.RUN_SUCCEEDED, message)
 
 
+def _plural(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def _look_at(councilor: ObservedCouncilor, run: Run) -> str:
     """Return the command that shows more of a run that failed."""
     # Without an exit code no container has ended that could have left a log.
@@ -241,14 +246,17 @@ def _look_at(councilor: ObservedCouncilor, run: Run) -> str:
     return f"kubectl {verb} -n {councilor.namespace} job/{run.job_name}"
 
 
-def _no_run_yet(councilor: ObservedCouncilor, active: list[ObservedJob], refusal: Refusal | None) -> _Claim:
+def _no_run_yet(
+    councilor: ObservedCouncilor, decision: Decision, active: list[ObservedJob], refusal: Refusal | None
+) -> _Claim:
     if active:
         advice = f"wait for Job {active[0].name}, or see `kubectl logs -n {councilor.namespace} job/{active[0].name}`"
     elif refusal is not None:
         advice = "do what the message of the condition Ready says"
     else:
+        wait = "" if decision.suspended else "wait for its time, or "
         advice = (
-            f"wait for its time, or start one with `kubectl annotate councilor -n {councilor.namespace} "
+            f"{wait}start one with `kubectl annotate councilor -n {councilor.namespace} "
             f'{councilor.name} --overwrite {ANNOTATION_RUN_NOW}="$(date +%s)"`'
         )
     return _Claim(ConditionType.HEALTHY, "Unknown", ConditionReason.NO_RUN_YET, f"no run has ended yet: {advice}")
@@ -262,7 +270,7 @@ def _missed(
     if missed is None or _ended_after(ledger.last_run, missed) or (unknown is not None and unknown > missed):
         return None
     total = ledger.stats.missed if ledger.stats else 0
-    found = f"no run was started at {missed:%Y-%m-%dT%H:%M:%SZ}, {total} times missed in all"
+    found = f"no run was started at {missed:%Y-%m-%dT%H:%M:%SZ}, {_plural(total, 'time')} missed in all"
     if active:
         return (
             f"{found}: Job {active[0].name} was still going on; let spec.schedule come less often, lower "
@@ -276,11 +284,12 @@ def _missed(
 
 
 def _not_recorded(run: Run) -> str:
-    missing = "it was not counted there" if run.recorded else "MongoDB has no record of it"
+    missing = "it was not counted in MongoDB" if run.recorded else "MongoDB has no record of it"
+    said = f"; {run.message}" if run.message else ""
     later = f"; Job {run.report_job} will make up for it once it can" if run.report_job else ""
     return (
         f"run {run.execution_id} ended, {run.result}, but {missing}: check that MongoDB is up and that MONGODB_URI in "
-        f"the Secret of the runner may write to it; {run.message or run.reason}{later}"
+        f"the Secret of the runner may write to it{said}{later}"
     )
 
 
@@ -438,7 +447,8 @@ def _events(decision: Decision, status: CouncilorStatus) -> list[Event]:
     told = {ConditionReason.RUN_MISSED, ConditionReason.RUNNER_CANNOT_START}
     if decision.missed and (healthy is None or healthy.reason not in told):
         last = f"{decision.missed[-1]:%Y-%m-%dT%H:%M:%SZ}"
-        note = f"{len(decision.missed)} scheduled runs were not started, the last at {last}"
+        missed = _plural(len(decision.missed), "scheduled run")
+        note = f"{missed} not started, the last at {last}; see the condition Healthy"
         events.append(Event("Warning", ConditionReason.RUN_MISSED, "Schedule", note))
     if decision.unseen:
         events.append(_unseen_event(decision.unseen))
