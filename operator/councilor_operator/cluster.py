@@ -28,6 +28,7 @@ from councilor_operator.constants import (
     VERSION,
 )
 from councilor_operator.errors import ConflictError, NotFoundError, RejectedError
+from councilor_operator.events import Event
 from councilor_operator.observed import (
     ObservedCouncilor,
     ObservedCronJob,
@@ -36,7 +37,6 @@ from councilor_operator.observed import (
     Page,
     RawObject,
 )
-from councilor_operator.status import Event
 
 Observed = TypeVar("Observed", ObservedCouncilor, ObservedCronJob, ObservedJob)
 
