@@ -11,14 +11,14 @@ from typing import Final
 from councilor_operator.constants import GROUP, PLURAL
 
 # No right to read Secrets or ConfigMaps. Jobs are deleted only where a run by hand replaces another one; for the rest
-# there are owner references.
+# there are owner references. Events are read for why a Job gets no Pod.
 RULES: Final[list[dict[str, list[str]]]] = [
     {"apiGroups": [GROUP], "resources": [PLURAL], "verbs": ["list", "watch"]},
     {"apiGroups": [GROUP], "resources": [f"{PLURAL}/status"], "verbs": ["patch"]},
-    {"apiGroups": ["batch"], "resources": ["cronjobs"], "verbs": ["list", "watch", "create", "patch"]},
+    {"apiGroups": ["batch"], "resources": ["cronjobs"], "verbs": ["get", "list", "watch", "create", "patch"]},
     {"apiGroups": ["batch"], "resources": ["cronjobs/status"], "verbs": ["patch"]},
     {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["get", "list", "watch", "create", "delete"]},
     {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
-    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
+    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["list", "create"]},
 ]
 """Rules as in rbac.authorization.k8s.io/v1; every resource is namespaced."""

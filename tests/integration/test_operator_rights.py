@@ -19,7 +19,7 @@ from councilor_runner.contract import Reason
 from tests.controlplane import pods
 from tests.controlplane.account import Account, bind, make_account, may
 from tests.controlplane.api import COUNCILORS, CRON_JOBS, EVENTS, JOBS, Api, Object, eventually
-from tests.controlplane.councilor import Councilor, condition, new_councilor
+from tests.controlplane.councilor import Councilor, condition, limit_to_none, new_councilor
 from tests.controlplane.fixtures import free_port
 from tests.controlplane.launcher import ControlPlane
 from tests.controlplane.process import OperatorProcess
@@ -69,8 +69,11 @@ def walk(
     )
     operator.start()
     try:
+        # It takes its time until anybody asks why there is no Pod.
+        without_room = refused_pod(api, control_plane, namespace)
         for step in (scheduled_run, pause_and_resume, silent_death, failures, run_now, refused_run_now, mistakes):
             step(api, control_plane, namespace)
+        without_room.wait_for_condition("Healthy", "False", "RunnerCannotStart")
         metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
     finally:
         operator.stop()
@@ -86,6 +89,15 @@ def walk(
 def create(api: Api, namespace: str, name: str, **spec: Any) -> Councilor:
     """Create a Councilor with the prompt that nobody must see."""
     return Councilor.create(api, namespace, name, task={"prompt": PROMPT, "contextFiles": [f"/{PROMPT}"]}, **spec)
+
+
+def refused_pod(api: Api, control_plane: ControlPlane, namespace: str) -> Councilor:
+    """A run that gets no Pod: there is no room in its namespace."""
+    full = api.make_namespace(f"{namespace}-full")
+    limit_to_none(api, full, "pods")
+    councilor = create(api, full, "no-room")
+    councilor.run_by_hand(control_plane, "no-room-1")
+    return councilor
 
 
 def scheduled_run(api: Api, _: ControlPlane, namespace: str) -> None:
