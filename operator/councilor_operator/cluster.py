@@ -53,6 +53,10 @@ class Cluster(Protocol):
         """Read a CronJob as it is now, whatever the watch has told so far."""
         ...
 
+    async def exists(self, councilor: ObservedCouncilor) -> bool:
+        """Tell whether a Councilor is still there, and not only another one of its name."""
+        ...
+
     async def apply_cron_job(self, manifest: Manifest, *, uid: str | None) -> ObservedCronJob:
         """Make a CronJob equal to the manifest; `uid` is that of the CronJob to change, None to create one.
 
@@ -110,6 +114,14 @@ class KubernetesCluster:
         except NotFoundError:
             return None
         return ObservedCronJob.from_object(body)
+
+    async def exists(self, councilor: ObservedCouncilor) -> bool:
+        path = _path(f"{GROUP}/{VERSION}", councilor.namespace, PLURAL, councilor.name)
+        try:
+            body = await self._connection.request("GET", path)
+        except NotFoundError:
+            return False
+        return bool(body["metadata"]["uid"] == councilor.uid)
 
     async def apply_cron_job(self, manifest: Manifest, *, uid: str | None) -> ObservedCronJob:
         body = await self._apply(manifest, uid, {})
@@ -209,8 +221,7 @@ class KubernetesCluster:
             parameters={"fieldSelector": f"regarding.uid={job.uid},reason=FailedCreate", "limit": str(PAGE_SIZE)},
         )
         notes = [(item["metadata"]["resourceVersion"], item.get("note", "")) for item in body["items"]]
-        newest = max(notes, key=lambda entry: int(entry[0]), default=("", ""))[1]
-        return newest.removeprefix("Error creating: ") or None
+        return max(notes, key=lambda entry: int(entry[0]), default=("", ""))[1] or None
 
     async def jobs_of(self, councilor: ObservedCouncilor) -> list[ObservedJob]:
         path, selector = _path("batch/v1", councilor.namespace, "jobs"), f"{LABEL_COUNCILOR_UID}={councilor.uid}"

@@ -11,7 +11,8 @@ from typing import Final
 from councilor_operator.constants import GROUP, PLURAL
 
 # No right to read Secrets or ConfigMaps. Jobs are deleted only where a run by hand replaces another one; for the rest
-# there are owner references. Events are read for why a Job gets no Pod.
+# there are owner references. A CronJob is read by name before anything is said to be absent; of the events, those of a
+# Job without a Pod are read: nothing else says who refused it.
 RULES: Final[list[dict[str, list[str]]]] = [
     {"apiGroups": [GROUP], "resources": [PLURAL], "verbs": ["list", "watch"]},
     {"apiGroups": [GROUP], "resources": [f"{PLURAL}/status"], "verbs": ["patch"]},

@@ -83,7 +83,8 @@ def report(
             # A time that is due already waits for a run to end; its Job will tell.
             due.append(check if check > now else now + TOLERANCE)
 
-    if decision.accounts.unfinished:
+    if decision.accounts.unfinished or observation.deleted:
+        # What was deleted leaves the list of counted Jobs once this status is known to be written.
         due.append(now)
     if decision.accounts.unsettled is not None:
         due.append(decision.accounts.unsettled)
@@ -213,9 +214,9 @@ def _healthy(
         return _Claim(ConditionType.HEALTHY, "Unknown", ConditionReason.RESULT_UNKNOWN, message)
     if last is None:
         return None
-    if last.report_result in {"failed", "unknown"} and not last.recorded:
+    if last.report_result in {"failed", "unknown"}:
         return _Claim(ConditionType.HEALTHY, "False", ConditionReason.RECORD_FAILED, _not_reported(last))
-    if last.exit_code == ExitCode.NOT_RECORDED and last.report_result != "succeeded":
+    if last.exit_code == ExitCode.NOT_RECORDED and last.report_result is None:
         message = _not_recorded(last)
         return _Claim(ConditionType.HEALTHY, "False", ConditionReason.RECORD_FAILED, message)
     match last.result:
@@ -284,9 +285,9 @@ def _not_recorded(run: Run) -> str:
 
 
 def _not_reported(run: Run) -> str:
-    found = "is gone, and whether it recorded the run is unknown" if run.report_result == "unknown" else "failed too"
+    found = "is gone, and what it came to is unknown" if run.report_result == "unknown" else "failed too"
     return (
-        f"run {run.execution_id} ended, {run.result} ({run.reason}), without a record, and its report Job "
+        f"run {run.execution_id} ended, {run.result} ({run.reason}), and could not record itself; its report Job "
         f"{run.report_job} {found}: check the MongoDB of the runner's Secret and the log of the Job"
     )
 

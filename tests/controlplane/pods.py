@@ -36,6 +36,11 @@ def finish(api: Api, job: Object, report: RunReport | str | None, *, exit_code: 
     }
     phase = "Succeeded" if code == 0 else "Failed"
     _write(api, pod_of(api, job), phase, {"terminated": terminated}, ready=False)
+    wait_for_end(api, job)
+
+
+def wait_for_end(api: Api, job: Object) -> None:
+    """Wait until the Job controller has ended a Job, or it is gone."""
     name, namespace = job["metadata"]["name"], job["metadata"]["namespace"]
 
     def ended() -> bool:
@@ -47,10 +52,55 @@ def finish(api: Api, job: Object, report: RunReport | str | None, *, exit_code: 
     eventually(ended, f"Job {name} did not end")
 
 
+def run_out_of_time(api: Api, job: Object) -> None:
+    """Let a Job run into its deadline, which is moved to its beginning."""
+    metadata = job["metadata"]
+    api.patch(JOBS, metadata["namespace"], metadata["name"], {"spec": {"activeDeadlineSeconds": 1}})
+    wait_for_end(api, job)
+
+
 def wait_for_image(api: Api, job: Object) -> None:
     """Let the Job's Pod hang because its image cannot be had."""
-    waiting = {"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image"}}
+    hang(api, job, "ImagePullBackOff")
+
+
+def hang(api: Api, job: Object, reason: str) -> None:
+    """Let the Job's Pod wait for something that does not come."""
+    waiting = {"waiting": {"reason": reason, "message": "a sentence of the kubelet"}}
     _write(api, pod_of(api, job), "Pending", waiting, ready=False)
+
+
+def find_no_node(api: Api, job: Object) -> None:
+    """Let the scheduler find no node for the Job's Pod."""
+    condition = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes"}
+    _set_status(api, pod_of(api, job), {"phase": "Pending", "conditions": [condition]})
+
+
+def kill(api: Api, job: Object, reason: str, exit_code: int) -> None:
+    """Let the container of the Job's Pod be killed without a word."""
+    terminated = {"exitCode": exit_code, "reason": reason, "startedAt": _now(), "finishedAt": _now()}
+    _write(api, pod_of(api, job), "Failed", {"terminated": terminated}, ready=False)
+
+
+def evict(api: Api, job: Object) -> None:
+    """Let a kubelet evict the Job's Pod."""
+    _set_status(
+        api, pod_of(api, job), {"phase": "Failed", "reason": "Evicted", "message": "The node was low on memory"}
+    )
+
+
+def lose_node(api: Api, job: Object) -> Object:
+    """Let the control plane take the Job's Pod from a node that is gone; returns the Pod."""
+    pod = pod_of(api, job)
+    condition = {"type": "DisruptionTarget", "status": "True", "reason": "DeletionByPodGC", "message": "node is gone"}
+    _set_status(api, pod, {"phase": "Failed", "conditions": [condition]})
+    return pod
+
+
+def remove(api: Api, job: Object) -> None:
+    """Let the Job's Pod disappear."""
+    pod = pod_of(api, job)
+    api.delete(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"])
 
 
 def report_of(
@@ -89,23 +139,26 @@ def report_of(
 
 def _write(api: Api, pod: Object, phase: str, state: Object, *, ready: bool) -> None:
     container = pod["spec"]["containers"][0]
-    body = {
-        "status": {
-            "phase": phase,
-            "conditions": [{"type": "Ready", "status": str(ready)}, {"type": "PodScheduled", "status": "True"}],
-            "containerStatuses": [
-                {
-                    "name": container["name"],
-                    "image": container["image"],
-                    "imageID": "",
-                    "ready": ready,
-                    "restartCount": 0,
-                    "state": state,
-                }
-            ],
-        }
+    status = {
+        "phase": phase,
+        "conditions": [{"type": "Ready", "status": str(ready)}, {"type": "PodScheduled", "status": "True"}],
+        "containerStatuses": [
+            {
+                "name": container["name"],
+                "image": container["image"],
+                "imageID": "",
+                "ready": ready,
+                "restartCount": 0,
+                "state": state,
+            }
+        ],
     }
-    api.patch(PODS, pod["metadata"]["namespace"], pod["metadata"]["name"], body, subresource="status")
+    _set_status(api, pod, status)
+
+
+def _set_status(api: Api, pod: Object, status: Object) -> None:
+    metadata = pod["metadata"]
+    api.patch(PODS, metadata["namespace"], metadata["name"], {"status": status}, subresource="status")
 
 
 def _now() -> str:

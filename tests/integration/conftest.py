@@ -1,6 +1,7 @@
 """Fixtures of the integration tests: the control plane and the operator, and the runner's store."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from councilor_runner.store import Store
 from tests.controlplane.fixtures import api, control_plane, kubeconfig, namespace, operator_account, operator_process
 from tests.mongodb import Mongod
 from tests.runner.trials import trials
+from tests.runner.world import World, world_on
 
 __all__ = ["api", "control_plane", "kubeconfig", "namespace", "operator_account", "operator_process", "trials"]
 
@@ -33,3 +35,17 @@ async def database(any_mongod: Mongod) -> AsyncIterator[AsyncDatabase[dict[str, 
         yield client.conductor_state
     finally:
         await client.close()
+
+
+@pytest.fixture
+def both(any_mongod: Mongod, tmp_path: Path) -> Iterator[World]:
+    """Once on each shape of MongoDB."""
+    with world_on(any_mongod, tmp_path) as world:
+        yield world
+
+
+@pytest.fixture
+def world(mongod: Mongod, tmp_path: Path) -> Iterator[World]:
+    """On a replica set."""
+    with world_on(mongod, tmp_path) as world:
+        yield world

@@ -69,11 +69,18 @@ def walk(
     )
     operator.start()
     try:
-        # It takes its time until anybody asks why there is no Pod.
-        without_room = refused_pod(api, control_plane, namespace)
-        for step in (scheduled_run, pause_and_resume, silent_death, failures, run_now, refused_run_now, mistakes):
+        for step in (
+            scheduled_run,
+            pause_and_resume,
+            silent_death,
+            failures,
+            run_now,
+            refused_run_now,
+            mistakes,
+            vanished_run,
+            refused_pod,
+        ):
             step(api, control_plane, namespace)
-        without_room.wait_for_condition("Healthy", "False", "RunnerCannotStart")
         metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
     finally:
         operator.stop()
@@ -89,15 +96,6 @@ def walk(
 def create(api: Api, namespace: str, name: str, **spec: Any) -> Councilor:
     """Create a Councilor with the prompt that nobody must see."""
     return Councilor.create(api, namespace, name, task={"prompt": PROMPT, "contextFiles": [f"/{PROMPT}"]}, **spec)
-
-
-def refused_pod(api: Api, control_plane: ControlPlane, namespace: str) -> Councilor:
-    """A run that gets no Pod: there is no room in its namespace."""
-    full = api.make_namespace(f"{namespace}-full")
-    limit_to_none(api, full, "pods")
-    councilor = create(api, full, "no-room")
-    councilor.run_by_hand(control_plane, "no-room-1")
-    return councilor
 
 
 def scheduled_run(api: Api, _: ControlPlane, namespace: str) -> None:
@@ -119,6 +117,23 @@ def pause_and_resume(api: Api, _: ControlPlane, namespace: str) -> None:
     councilor.edit(schedule={"enabled": True})
     councilor.wait_for_condition("Scheduled", "True")
     api.delete(COUNCILORS, namespace, "scheduled")
+
+
+def vanished_run(api: Api, control_plane: ControlPlane, namespace: str) -> None:
+    """A Job that is deleted before its end."""
+    councilor = create(api, namespace, "vanished")
+    pods.start(api, councilor.run_by_hand(control_plane, "vanished-1"))
+    eventually(lambda: councilor.status.get("active"), "the run shows as active")
+    api.delete(JOBS, namespace, "vanished-1")
+    councilor.wait_for_condition("Healthy", "Unknown", "ResultUnknown")
+
+
+def refused_pod(api: Api, control_plane: ControlPlane, namespace: str) -> None:
+    """A namespace that admits no further Pod."""
+    limit_to_none(api, namespace, "pods")
+    councilor = create(api, namespace, "refused")
+    councilor.run_by_hand(control_plane, "refused-1")
+    councilor.wait_for_condition("Healthy", "False", "RunnerCannotStart")
 
 
 def silent_death(api: Api, control_plane: ControlPlane, namespace: str) -> None:

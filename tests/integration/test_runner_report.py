@@ -2,122 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from bson import ObjectId
-from pymongo import MongoClient
-from pymongo.database import Database
 
-from councilor_runner.contract import ChannelResult, ExitCode, Reason, RunReport
-from tests.conductor import Answer, StubConductor
-from tests.mongodb import Mongod
-from tests.runner import RunnerProcess, RunnerSetup
+from councilor_runner.contract import ChannelResult, ExitCode, Reason
+from tests.conductor import Answer
 from tests.runner.process import job_name, wait_for
+from tests.runner.world import APPLICATION, ENDED, World, channels, outcome
 
-Documents = Database[dict[str, Any]]
-WARNING = Answer(result="One is old.\nSEVERITY: warning")
 SLOW = Answer(result="One is old.\nSEVERITY: warning", delay=1)
-ENDED = datetime(2026, 3, 2, 9, 0, 46, tzinfo=UTC)
-APPLICATION = "councilor-runner"
-
-
-@dataclass
-class World:
-    """A Councilor's surroundings: Conductor, MongoDB, and the Pods of its Jobs."""
-
-    setup: RunnerSetup
-    stub: StubConductor
-    mongod: Mongod
-    database: Documents
-
-    def told(self, **changes: Any) -> RunReport:
-        """Return the run as the operator counts one whose Pod died without a word."""
-        fields: dict[str, Any] = {
-            "execution_id": self.setup.execution_id,
-            "task_id": self.setup.task_id,
-            "trigger": "scheduled",
-            "status": "error",
-            "severity": "error",
-            "exit_code": 137,
-            "reason": "OOMKilled",
-            "message": "the runner ran out of memory: raise spec.runner.resources.limits.memory",
-            "started_at": ENDED - timedelta(seconds=42),
-            "completed_at": ENDED,
-            "duration_ms": 42000,
-        }
-        return RunReport(**{**fields, **changes})
-
-    @property
-    def records(self) -> list[dict[str, Any]]:
-        return list(self.database.councilor_executions.find())
-
-    @property
-    def record(self) -> dict[str, Any]:
-        (record,) = self.records
-        return record
-
-    @property
-    def statistics(self) -> dict[str, Any]:
-        agent = self.database.agents.find_one({"agent_id": "A_Agent"})
-        assert agent is not None
-        stats: dict[str, Any] = agent.get("stats", {})
-        return stats
-
-    @property
-    def told_events(self) -> list[dict[str, Any]]:
-        """What the runner posted; the watcher's own events carry no severity."""
-        return [r.json["data"] for r in self.stub.requests.of("event") if r.json["data"].get("severity")]
-
-    @property
-    def submissions(self) -> int:
-        return len(self.stub.requests.of("submit")) + len(self.stub.requests.of("legacy"))
-
-    def finished(self, pod: RunnerProcess, code: ExitCode = ExitCode.COMPLETED, **report: object) -> None:
-        """Assert how a report ended, that it asked Conductor for nothing, and what it says of the run."""
-        assert pod.exit_code == code, pod.log
-        assert pod.lines[-1]["exitCode"] == code
-        assert {name: getattr(pod.report, name) for name in report} == report
-        assert pod.output == ""
-
-
-@contextlib.contextmanager
-def world_on(mongod: Mongod, directory: Path) -> Iterator[World]:
-    with (
-        StubConductor(mongod.uri) as stub,
-        MongoClient[dict[str, Any]](mongod.uri, appname="test", tz_aware=True) as client,
-    ):
-        stub.add_agent("A_Agent")
-        stub.script("A_Agent", WARNING)
-        setup = RunnerSetup(directory, stub.conductor_url, stub.gateway_url, mongod.uri)
-        yield World(setup, stub, mongod, client.conductor_state)
-
-
-@pytest.fixture
-def both(any_mongod: Mongod, tmp_path: Path) -> Iterator[World]:
-    """Once on each shape of MongoDB."""
-    with world_on(any_mongod, tmp_path) as world:
-        yield world
-
-
-@pytest.fixture
-def world(mongod: Mongod, tmp_path: Path) -> Iterator[World]:
-    with world_on(mongod, tmp_path) as world:
-        yield world
-
-
-def channels(*results: tuple[str, bool]) -> tuple[ChannelResult, ...]:
-    return tuple(ChannelResult(channel=channel, delivered=delivered) for channel, delivered in results)
-
-
-def outcome(pod: RunnerProcess) -> list[tuple[str, bool]]:
-    return [(result.channel, result.delivered) for result in pod.report.notified]
 
 
 def test_a_run_that_was_never_claimed(both: World) -> None:
@@ -345,63 +241,6 @@ def test_conductor_need_not_be_there(world: World) -> None:
     world.finished(world.setup.report(world.told()), recorded=True)
 
 
-def test_mongodb_goes_and_comes_back(world: World) -> None:
-    with Mongod("standalone") as server:
-        world.setup.mongodb_uri = server.uri
-        server.kill()
-        told = world.told(reason="DatabaseUnreachable", message="MongoDB could not be reached")
-        for _ in range(2):
-            away = world.setup.report(told)
-            world.finished(away, ExitCode.TEMPORARY, recorded=False, reason="DatabaseUnreachable", exit_code=137)
-            assert outcome(away) == [("panel", False)]
-            assert "MongoDB could not be reached" in (away.report.message or "")
-            assert world.told_events == [], "each attempt would tell again"
-        server.restart()
-        back = world.setup.report(told)
-        world.finished(back, recorded=True, message="MongoDB could not be reached")
-        assert outcome(back) == [("panel", True)]
-        assert len(world.told_events) == 1
-        with MongoClient[dict[str, Any]](server.uri) as client:
-            (record,) = client.conductor_state.councilor_executions.find()
-        assert (record["status"], record["reason"]) == ("error", "DatabaseUnreachable")
-
-
-@pytest.mark.parametrize(
-    ("command", "collection", "recorded"),
-    [("find", "councilor_executions", False), ("update", "councilor_executions", False), ("update", "agents", True)],
-)
-@pytest.mark.parametrize("code", [13, 121])
-def test_mongodb_refuses_for_good(world: World, command: str, collection: str, recorded: bool, code: int) -> None:
-    with world.mongod.fail_command(
-        command, errorCode=code, namespace=f"conductor_state.{collection}", appName=APPLICATION
-    ):
-        pod = world.setup.report(world.told())
-        world.finished(pod, ExitCode.NOT_RECORDED, recorded=recorded, reason="OOMKilled")
-    assert (pod.report.message or "").startswith("MongoDB refused to ")
-    assert "ran out of memory" in (pod.report.message or "")
-    assert outcome(pod) == [("panel", False)]
-    assert world.told_events == []
-    world.finished(world.setup.report(world.told()), recorded=True)
-    assert len(world.records) == world.statistics["total_executions"] == len(world.told_events) == 1
-
-
-def test_a_task_that_cannot_be_marked_holds_nothing_up(world: World) -> None:
-    with world.mongod.fail_command("update", errorCode=13, namespace="conductor_state.tasks", appName=APPLICATION):
-        world.finished(world.setup.report(world.told()), recorded=True)
-    assert len(world.told_events) == 1
-
-
-@pytest.mark.parametrize("uri", ["mysql://root:hunter2@db/", "mongodb://root:hun:ter2@db/", "mongodb://db:port/"])
-def test_an_unusable_connection_string(world: World, uri: str) -> None:
-    world.setup.mongodb_uri = uri
-    told = world.told(reason="DatabaseRefused", notified=channels(("toast", True)))
-    pod = world.setup.report(told)
-    world.finished(pod, ExitCode.NOT_RECORDED, recorded=False, execution_id=told.execution_id)
-    assert outcome(pod) == [("toast", True), ("panel", False)]
-    assert "MONGODB_URI" in (pod.report.message or "")
-    assert "ter2" not in pod.log + pod.message.decode()
-
-
 @pytest.mark.parametrize(
     ("contract", "report", "words"),
     [
@@ -418,135 +257,6 @@ def test_what_nobody_can_read(world: World, contract: dict[str, Any], report: di
     assert words in (pod.report.message or "")
     assert world.records == []
     assert not list(world.stub.requests)
-
-
-@contextlib.contextmanager
-def held(mongod: Mongod, command: str, collection: str, **data: Any) -> Iterator[Callable[[], None]]:
-    """Hold the runner's next such command for a while; yields what waits until it is being held.
-
-    Leaving the block takes until the command is let go.
-    """
-    with MongoClient[dict[str, Any]](mongod.uri, appname="test") as client:
-
-        def entered() -> int:
-            state = client.admin.command({"getParameter": 1, "failpoint.failCommand": 1})
-            times: int = state["failpoint.failCommand"]["timesEntered"]
-            return times
-
-        before = entered()
-        with mongod.fail_command(
-            command,
-            times=1,
-            namespace=f"conductor_state.{collection}",
-            appName=APPLICATION,
-            blockConnection=True,
-            blockTimeMS=1500,
-            **data,
-        ):
-            yield lambda: wait_for(lambda: entered() > before)
-
-
-def quiet(mongod: Mongod) -> bool:
-    """Whether nothing of a runner is going on in the server."""
-    with MongoClient[dict[str, Any]](mongod.uri, appname="test") as client:
-        operations = client.admin.command("currentOp")["inprog"]
-    return not any(
-        operation.get("appName") == APPLICATION and operation.get("ns", "").startswith("conductor_state")
-        for operation in operations
-    )
-
-
-STEPS = [
-    ("createIndexes", "councilor_executions"),
-    ("find", "councilor_executions"),
-    ("update", "councilor_executions"),
-    ("find", "agents"),
-    ("update", "agents"),
-    ("update", "tasks"),
-]
-
-
-def killed_at_every_step(world: World) -> None:
-    started, runs = datetime.now(UTC), 0
-    for command, collection in STEPS:
-        # The killed Pod's write is lost, or arrives when the next one is already at work.
-        for data in ({"errorCode": 11600}, {}) if command == "update" else ({"errorCode": 11600},):
-            runs += 1
-            world.setup.job = job_name("licences", started + timedelta(minutes=runs))
-            told = world.told()
-            with held(world.mongod, command, collection, **data) as reached:
-                pod = world.setup.start_report(told)
-                reached()
-                pod.kill()
-                world.finished(world.setup.report(told), recorded=True)
-            wait_for(lambda: quiet(world.mongod))
-            assert len(world.records) == world.statistics["total_executions"] == runs, (command, collection, data)
-            assert {record["status"] for record in world.records} == {"error"}
-    assert len(world.told_events) == runs
-    world.stub.faults.next("event", kind="hang")
-    world.setup.job = job_name("licences", started + timedelta(minutes=runs + 1))
-    pod = world.setup.start_report(world.told())
-    wait_for(lambda: len(world.stub.requests.of("event")) > runs)
-    pod.kill()
-    again = world.setup.report(world.told())
-    world.finished(again, recorded=True)
-    assert outcome(again) == [("panel", True)]
-    assert len(world.records) == world.statistics["total_executions"] == runs + 1
-    assert world.submissions == 0
-
-
-def test_killed_at_every_step(mongod_replica_set: Mongod, mongod_standalone: Mongod, tmp_path: Path) -> None:
-    with contextlib.ExitStack() as worlds, ThreadPoolExecutor() as side_by_side:
-        both = []
-        for mongod in (mongod_replica_set, mongod_standalone):
-            mongod.drop_databases()
-            both.append(worlds.enter_context(world_on(mongod, tmp_path)))
-        list(side_by_side.map(killed_at_every_step, both))
-
-
-def test_asked_to_end_before_anything_is_written(world: World) -> None:
-    told = world.told(notified=channels(("toast", True)))
-    with held(world.mongod, "find", "councilor_executions") as reached:
-        pod = world.setup.start_report(told)
-        reached()
-        pod.terminate()
-    world.finished(pod, ExitCode.TEMPORARY, recorded=False, reason="OOMKilled")
-    assert "asked to end" in (pod.report.message or "")
-    assert outcome(pod) == [("toast", True), ("panel", False)]
-    assert world.records == []
-    world.finished(world.setup.report(told), recorded=True)
-
-
-@pytest.mark.parametrize("collection", ["councilor_executions", "agents", "tasks"])
-def test_asked_to_end_in_the_middle_it_finishes(world: World, collection: str) -> None:
-    with held(world.mongod, "update", collection) as reached:
-        pod = world.setup.start_report(world.told())
-        reached()
-        pod.terminate()
-    world.finished(pod, recorded=True)
-    assert outcome(pod) == [("panel", True)]
-    assert len(world.records) == world.statistics["total_executions"] == 1
-
-
-def test_a_pod_that_finishes_the_run_in_the_same_moment(both: World) -> None:
-    """A node that was given up may come back: what was recorded first is counted and told."""
-    run = both.setup.run()
-    record = both.record
-    both.database.councilor_executions.delete_many({})
-    both.database.agents.update_one({"agent_id": "A_Agent"}, {"$unset": {"stats": 1, "councilor_runs": 1}})
-    both.stub.requests.clear()
-    with held(both.mongod, "update", "councilor_executions") as reached:
-        pod = both.setup.start_report(both.told())
-        reached()
-        both.database.councilor_executions.insert_one(record)
-        pod.finish()
-    both.finished(pod, recorded=True, status="completed", severity="warning", summary=run.report.summary)
-    assert both.record == record
-    assert [event["severity"] for event in both.told_events] == ["warning"]
-    assert both.statistics["total_executions"] == 1
-    task = both.database.tasks.find_one()
-    assert task is not None
-    assert task["severity"] == "warning"
 
 
 def test_no_secret_in_logs_and_message(world: World) -> None:

@@ -74,7 +74,8 @@ def account(observation: Observation, cron_job: ObservedCronJob | None, now: dat
     unseen, accounted_until, unsettled, unfinished = endings.unseen, since, None, False
     if since is not None:
         started = [] if cron_job is None else times_started(cron_job, since)
-        jobless = [time for time in started if time not in made | {run.scheduled_at for run in unseen}]
+        taken = made | {run.scheduled_at for run in unseen}
+        jobless = [time for time in started if time not in taken]
         # The Job of a moment ago may not have been heard of yet.
         unseen = unseen + [UnseenRun.at_time(time) for time in jobless if time <= now - TOLERANCE]
         unsettled = next((time + TOLERANCE for time in jobless if time > now - TOLERANCE), None)
@@ -94,10 +95,7 @@ def account(observation: Observation, cron_job: ObservedCronJob | None, now: dat
     ledger = fold(
         withdraw_missed(_reset_after_change(settled, observation), made),
         endings.finished,
-        existing=[
-            *(job.uid for job in (*observed, *observation.report_jobs)),
-            *observation.lingering,
-        ],
+        existing=[*(job.uid for job in (*observed, *observation.report_jobs)), *observation.lingering],
         worked_in=[*endings.worked_in, *reported, *(run.job_uid for run in unseen if run.job_uid is not None)],
     )
     return Accounts(
@@ -106,7 +104,7 @@ def account(observation: Observation, cron_job: ObservedCronJob | None, now: dat
         unseen=tuple(unseen),
         reports=tuple(endings.reports),
         reported=tuple(reported.values()),
-        lost_report=not reported and settled is not before,
+        lost_report=settled is not before and _last_report(settled) == "unknown",
         obstacles=_obstacles(observation, before, now),
         unsettled=unsettled,
         unfinished=unfinished,
@@ -156,6 +154,10 @@ def _endings(observation: Observation, before: CouncilorStatus, since: datetime 
 def _accounted(job: ObservedJob, since: datetime | None) -> bool:
     """Tell whether a scheduled time was accounted for before the deletion of its Job was heard of."""
     return since is not None and job.scheduled_at is not None and job.scheduled_at <= since
+
+
+def _last_report(status: CouncilorStatus) -> str | None:
+    return status.last_run.report_result if status.last_run else None
 
 
 def _obstacles(observation: Observation, before: CouncilorStatus, now: datetime) -> dict[str, Cause]:

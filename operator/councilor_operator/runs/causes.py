@@ -5,6 +5,7 @@ says in sentences is not repeated: it may hold names of Secrets and registries. 
 refusal of a Pod, which nothing else can explain; it speaks of the Pod's own fields and of limits.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,6 +17,10 @@ UNSCHEDULABLE: Final = "Unschedulable"
 POD_REFUSED: Final = "PodRefused"
 _WORDS_LIMIT: Final = 600
 """Characters of the API server's own words; with advice around them they fit into a condition."""
+
+
+_ATTEMPT: Final = re.compile(r'^(\(combined from similar events\): )?(Error creating: )?([Pp]ods? "[^"]*" is \w+: )?')
+"""What the Job controller's event says before the API server's reason (Kubernetes 1.36, controller_utils.go)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,8 @@ def refused(job: ObservedJob, words: str | None) -> Cause:
         "raise the quota, keep within the LimitRange (spec.runner.resources), or let the namespace's Pod Security "
         "level admit the runner"
     )
+    # Each attempt has a name of its own, and an answer that changes with it would be news every time.
+    words = None if words is None else _ATTEMPT.sub("", words)
     if words is None:
         return Cause(
             POD_REFUSED, f"the Job has no Pod: see `kubectl describe -n {job.namespace} job/{job.name}`; {advice}"

@@ -207,6 +207,10 @@ class FakeCluster:
         body = self.cron_jobs.get((namespace, name))
         return None if body is None else ObservedCronJob.from_object(copy.deepcopy(body))
 
+    async def exists(self, councilor: ObservedCouncilor) -> bool:
+        self.reads.append("exists")
+        return councilor.uid in self.councilors
+
     async def check_cron_job(self, manifest: Manifest, *, uid: str) -> None:
         self._fail("apply")
         self.reads.append("check")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from councilor_operator.cache import Cache, Store
+from councilor_operator.cache import Cache, JobStore, Store
 from tests import factories
 from tests.unit.operator.test_builders import build
 
@@ -210,3 +210,55 @@ def test_of_two_cron_jobs_of_one_name_the_newer_one_counts() -> None:
     found = cache.cron_job_for(factories.councilor())
     assert found is not None
     assert found.uid == "new"
+
+
+# --- Jobs that are gone -----------------------------------------------------------------------------------------------
+
+
+def remembered(jobs: JobStore) -> list[str]:
+    return [job.uid for job in jobs.deleted(factories.UID)]
+
+
+def test_the_last_state_of_a_deleted_job_is_remembered_until_it_is_worked_in() -> None:
+    jobs = JobStore()
+    jobs.put(factories.job(uid="a", resource_version="5", active=1))
+    last = factories.job(uid="a", resource_version="6", end="Complete")
+    jobs.drop(last)
+    assert jobs.deleted(factories.UID) == [last]
+    assert jobs.of(factories.UID) == []
+    jobs.forget(factories.UID, ["another"])
+    assert remembered(jobs) == ["a"]
+    jobs.forget(factories.UID, ["a"])
+    assert remembered(jobs) == []
+
+
+def test_a_job_that_a_list_lacks_is_remembered_too() -> None:
+    jobs = JobStore()
+    jobs.put(factories.job(uid="a", resource_version="5"))
+    jobs.replace([], 9)
+    assert remembered(jobs) == ["a"]
+
+
+def test_a_deletion_that_is_told_twice_is_remembered_once() -> None:
+    """The second time it may have been worked in and forgotten."""
+    jobs = JobStore()
+    jobs.put(factories.job(uid="a", resource_version="5"))
+    jobs.drop(factories.job(uid="a", resource_version="6"))
+    jobs.forget(factories.UID, ["a"])
+    jobs.drop(factories.job(uid="a", resource_version="6"))
+    assert remembered(jobs) == []
+
+
+def test_a_late_deletion_of_what_came_back_is_none() -> None:
+    jobs = JobStore()
+    jobs.put(factories.job(uid="a", resource_version="7"))
+    jobs.drop(factories.job(uid="a", resource_version="6"))
+    assert remembered(jobs) == []
+
+
+def test_report_jobs_are_not_remembered() -> None:
+    jobs = JobStore()
+    report = factories.job(uid="a", resource_version="5", labels={"conductor.community/purpose": "report"})
+    jobs.put(report)
+    jobs.drop(report)
+    assert remembered(jobs) == []

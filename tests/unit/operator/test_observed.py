@@ -15,7 +15,7 @@ from councilor_operator.observed import (
     parse_time,
 )
 from tests import factories
-from tests.factories import CREATED, NOW
+from tests.factories import CREATED, NOW, Body, rfc3339
 
 
 @pytest.mark.parametrize(
@@ -220,3 +220,56 @@ def test_pod_of_which_nothing_is_known_yet(status: dict[str, Any]) -> None:
     observed = ObservedPod.from_object(body)
     assert observed.exit_code is None
     assert observed.waiting_reason == observed.termination_message == observed.reason == ""
+
+
+# --- what tells why a run has no result -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "had"),
+    [
+        ({}, False),
+        ({"startTime": rfc3339(NOW)}, False),
+        ({"active": 0, "ready": 0, "terminating": 0, "failed": 0}, False),
+        ({"active": 1}, True),
+        ({"terminating": 1}, True),
+        ({"failed": 1}, True),
+        ({"succeeded": 1}, True),
+    ],
+    ids=str,
+)
+def test_whether_a_job_ever_had_a_pod(status: Body, had: bool) -> None:
+    body = factories.job_body()
+    body["status"] = status
+    assert ObservedJob.from_object(body).had_pods is had
+
+
+@pytest.mark.parametrize(
+    ("labels", "reports"),
+    [({}, False), ({"conductor.community/purpose": "report"}, True), ({"conductor.community/purpose": "other"}, False)],
+    ids=str,
+)
+def test_what_a_job_is_there_for(labels: dict[str, str], reports: bool) -> None:
+    assert factories.job(labels=labels).reports is reports
+
+
+@pytest.mark.parametrize(("status", "reason"), [("True", "DeletionByPodGC"), ("False", "")])
+def test_why_the_cluster_took_a_pod_away(status: str, reason: str) -> None:
+    condition = {"type": "DisruptionTarget", "status": status, "reason": "DeletionByPodGC"}
+    assert factories.pod(conditions=[condition]).disruption == reason
+
+
+def test_a_container_that_is_started_again_left_its_last_word() -> None:
+    body = factories.pod_body(waiting={"reason": "CrashLoopBackOff"})
+    ended = {"exitCode": 20, "reason": "Error", "message": "{}"}
+    body["status"]["containerStatuses"][0]["lastState"] = {"terminated": ended}
+    pod = ObservedPod.from_object(body)
+    assert (pod.waiting_reason, pod.exit_code, pod.termination_message) == ("CrashLoopBackOff", 20, "{}")
+
+
+@pytest.mark.parametrize("hours", [None, -1, 0, 1])
+def test_a_cron_job_counts_from_its_creation_or_from_what_was_written_off(hours: int | None) -> None:
+    time = None if hours is None else CREATED + timedelta(hours=hours)
+    annotations = {} if time is None else {"conductor.community/fast-forwarded-to": rfc3339(time)}
+    observed = ObservedCronJob.from_object(cron_job_body(annotations=annotations))
+    assert observed.counts_from == max(CREATED, time or CREATED)

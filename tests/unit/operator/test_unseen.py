@@ -35,7 +35,7 @@ def fire(world: World, time: datetime, uid: str | None = None, **over: Any) -> s
     """Let the CronJob controller make the Job of a scheduled time."""
     uid = uid or f"job-{time:%d%H%M%S}"
     world.edit_cron_job({"status": {"lastScheduleTime": rfc3339(time)}})
-    values: dict[str, Any] = {"scheduled_at": time, "active": 1, "ready": 1}
+    values: Body = {"scheduled_at": time, "active": 1, "ready": 1}
     world.add_job(uid, **(values | over))
     return uid
 

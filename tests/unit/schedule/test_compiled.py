@@ -11,6 +11,7 @@ from councilor_operator.schedule import (
     CompiledSchedule,
     ScheduleError,
     Suggestion,
+    compile_expression,
     compile_schedule,
     next_times,
     times_between,
@@ -202,3 +203,29 @@ def test_interval_times_keep_distance_and_phase(minutes: int, offset: int, after
 def test_h_needs_a_uid() -> None:
     with pytest.raises(ValueError, match="UID"):
         compile_schedule(type="cron", value="H * * * *", time_zone=None, default_zone="UTC", uid="")
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "zone"),
+    [
+        ("cron", "0 9 * * MON-FRI", "America/Sao_Paulo"),
+        ("cron", "H H(8-10) 1 * *", "UTC"),
+        ("cron", "@daily", "Europe/Lisbon"),
+        ("interval", "45m", "UTC"),
+        ("interval", "2d", "Asia/Kathmandu"),
+    ],
+)
+def test_what_stands_in_a_cron_job_means_the_same(kind: str, value: str, zone: str) -> None:
+    compiled = compile_schedule(type=kind, value=value, time_zone=zone, default_zone="UTC", uid="uid")
+    again = compile_expression(compiled.cron_expression, compiled.time_zone)
+    start = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+    assert (again.cron_expression, again.time_zone) == (compiled.cron_expression, compiled.time_zone)
+    assert next_times(again, after=start, count=5, anchor=start) == next_times(
+        compiled, after=start, count=5, anchor=start
+    )
+
+
+@pytest.mark.parametrize(("expression", "zone"), [("0 9 * * 7", "UTC"), ("@every 2d", "UTC"), ("0 9 * * *", "Mars")])
+def test_what_the_operator_never_writes_is_refused(expression: str, zone: str) -> None:
+    with pytest.raises(ScheduleError):
+        compile_expression(expression, zone)
