@@ -18,6 +18,7 @@ COUNCILORS = "apis/councilors.conductor.community/v1alpha1", "councilors"
 CRON_JOBS = "apis/batch/v1", "cronjobs"
 JOBS = "apis/batch/v1", "jobs"
 PODS = "api/v1", "pods"
+RESOURCE_QUOTAS = "api/v1", "resourcequotas"
 EVENTS = "apis/events.k8s.io/v1", "events"
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 
