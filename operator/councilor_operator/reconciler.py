@@ -242,7 +242,9 @@ class Reconciler:
             # would start a run that nobody asked for. Only for a spec that will be taken: otherwise every pass would
             # write, and every write ask for a pass.
             await self._cluster.check_cron_job(manifest, uid=cron_job.uid)
-            cron_job = await self._cluster.fast_forward(cron_job, fast_forward_to)
+            # Never back, should the controller's clock be ahead of this one.
+            until = max(fast_forward_to, cron_job.last_schedule_time or fast_forward_to)
+            cron_job = await self._cluster.fast_forward(cron_job, until)
             self._metrics.writes.labels("cronjob", "fast-forward").inc()
         applied = await self._cluster.apply_cron_job(manifest, uid=cron_job.uid if cron_job else None)
         self._metrics.writes.labels("cronjob", "apply").inc()
