@@ -131,8 +131,8 @@ def vanished_run(api: Api, control_plane: ControlPlane, namespace: str) -> None:
 def refused_pod(api: Api, control_plane: ControlPlane, namespace: str) -> None:
     """A namespace that admits no further Pod."""
     limit_to_none(api, namespace, "pods")
-    councilor = create(api, namespace, "refused")
-    councilor.run_by_hand(control_plane, "refused-1")
+    councilor = create(api, namespace, "no-room")
+    councilor.run_by_hand(control_plane, "no-room-1")
     councilor.wait_for_condition("Healthy", "False", "RunnerCannotStart")
 
 
