@@ -133,8 +133,8 @@ def refused_pod(api: Api, control_plane: ControlPlane, namespace: str) -> None:
     quotas = "api/v1", "resourcequotas"
     api.create(quotas, namespace, {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}})
     eventually(lambda: (api.get(quotas, namespace, "none") or {}).get("status", {}).get("used"), "the quota counts")
-    councilor = create(api, namespace, "refused")
-    councilor.run_by_hand(control_plane, "refused-1")
+    councilor = create(api, namespace, "no-pod")
+    councilor.run_by_hand(control_plane, "no-pod-1")
     councilor.wait_for_condition("Healthy", "False", "RunnerCannotStart")
 
 
