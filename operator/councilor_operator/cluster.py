@@ -28,6 +28,7 @@ from councilor_operator.constants import (
     VERSION,
 )
 from councilor_operator.errors import ConflictError, NotFoundError, RejectedError
+from councilor_operator.events import Event
 from councilor_operator.observed import (
     ObservedCouncilor,
     ObservedCronJob,
@@ -36,7 +37,6 @@ from councilor_operator.observed import (
     Page,
     RawObject,
 )
-from councilor_operator.status import Event
 
 Observed = TypeVar("Observed", ObservedCouncilor, ObservedCronJob, ObservedJob)
 
@@ -51,6 +51,10 @@ class Cluster(Protocol):
 
     async def find_cron_job(self, namespace: str, name: str) -> ObservedCronJob | None:
         """Read a CronJob as it is now, whatever the watch has told so far."""
+        ...
+
+    async def exists(self, councilor: ObservedCouncilor) -> bool:
+        """Tell whether a Councilor is still there, and not only another one of its name."""
         ...
 
     async def apply_cron_job(self, manifest: Manifest, *, uid: str | None) -> ObservedCronJob:
@@ -110,6 +114,14 @@ class KubernetesCluster:
         except NotFoundError:
             return None
         return ObservedCronJob.from_object(body)
+
+    async def exists(self, councilor: ObservedCouncilor) -> bool:
+        path = _path(f"{GROUP}/{VERSION}", councilor.namespace, PLURAL, councilor.name)
+        try:
+            body = await self._connection.request("GET", path)
+        except NotFoundError:
+            return False
+        return bool(body["metadata"]["uid"] == councilor.uid)
 
     async def apply_cron_job(self, manifest: Manifest, *, uid: str | None) -> ObservedCronJob:
         body = await self._apply(manifest, uid, {})

@@ -19,8 +19,8 @@ from councilor_operator.errors import Cause
 from councilor_operator.schedule import quote
 
 PROBLEMS_SHOWN: Final = 5
-_PROBLEM_LIMIT: Final = 170
-"""Characters of one problem: five of them and the rest of a message stay below the 1,024 of a condition."""
+_LIST_LIMIT: Final = 850
+"""Characters of all problems together: with what stands before them a condition's message holds them."""
 _MESSAGE_LIMIT: Final = 800
 
 # Fields of the CronJob (batch/v1) and what they are made from; the first that matches counts.
@@ -65,9 +65,12 @@ def describe_rejection(kind: str, message: str, causes: Sequence[Cause]) -> str:
 
 
 def _listed(problems: Iterable[str]) -> str:
-    shown = [problem if len(problem) <= _PROBLEM_LIMIT else problem[: _PROBLEM_LIMIT - 1] + "…" for problem in problems]
-    more = len(shown) - PROBLEMS_SHOWN
-    return "; ".join(shown[:PROBLEMS_SHOWN]) + (f"; and {more} more" if more > 0 else "")
+    found = list(problems)
+    shown, more = found[:PROBLEMS_SHOWN], len(found) - PROBLEMS_SHOWN
+    limit = _LIST_LIMIT // max(1, len(shown))
+    return "; ".join(problem if len(problem) <= limit else problem[: limit - 1] + "…" for problem in shown) + (
+        f"; and {more} more" if more > 0 else ""
+    )
 
 
 def _origin(field: str) -> str:

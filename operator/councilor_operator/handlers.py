@@ -5,12 +5,28 @@ retry, so each does no more than pass the event on. No handler needs a finalizer
 """
 
 import logging
+from collections.abc import Iterator
+from itertools import chain, repeat
 from typing import Any
 
 import kopf
 
 from councilor_operator.constants import GROUP, LABEL_MANAGED_BY, MANAGED_BY, PLURAL, VERSION
 from councilor_operator.observer import Observer
+
+RECONNECT_SECONDS = 5
+"""How long after an outage, at the latest, watches are opened again."""
+
+
+class _Backoffs:
+    """Delays in seconds between attempts of kopf's requests, for as long as an outage lasts.
+
+    With a list that ends, an API server that answers with errors for a minute ends the process, and after a longer
+    outage the kubelet lets it wait for minutes before it starts again.
+    """
+
+    def __iter__(self) -> Iterator[float]:
+        return chain((1, 1, 2, 3), repeat(RECONNECT_SECONDS))
 
 
 class NoDiffBase(kopf.DiffBaseStorage):
@@ -37,7 +53,10 @@ def build_settings() -> kopf.OperatorSettings:
     settings.scanning.disabled = True
     settings.networking.connect_timeout = 5
     settings.networking.request_timeout = 30
+    settings.networking.error_backoffs = _Backoffs()
     settings.watching.connect_timeout = 5
+    # Watches that have gone silent are noticed by kopf's inactivity_timeout, 70 s. Not sooner: the API server sends a
+    # bookmark each minute, and a watch that never sees one resumes at a version that the server forgets.
     settings.watching.server_timeout = 600
     # Small pages: the peak of memory at the start is theirs.
     settings.watching.chunk_size = 100

@@ -102,6 +102,8 @@ class Reconciler:
         self._cache.jobs.forget(uid, councilor.counted_jobs)
         now = self._clock()
         observation = await self._gather(councilor, now)
+        if observation.cron_job is None and councilor.status.get("cronJobName") and await self._is_gone(councilor):
+            return False, None
         decision = plan.decide(observation, self._config, now)
         if decision.claims_absence:
             # What a watch has not told yet looks just like what is gone, and what is said now is never taken back.
@@ -112,7 +114,9 @@ class Reconciler:
         without_report = await self._make_reports(decision)
         report = status.report(observation, decision, cron_job, refusal, run_now, now, without_report=without_report)
         patch = status.merge_patch(councilor.status, status.document(report.status))
-        if patch:
+        # That a counted Job is gone can wait for the next write: its UID is never met again.
+        worth_a_write = bool(patch.keys() - {"countedJobs"})
+        if worth_a_write:
             # Counters, history and the list of counted Jobs go in this one request. A crash before it leaves the Jobs
             # uncounted, and the next pass counts them; a crash after it leaves them counted.
             written = await self._cluster.patch_status(councilor, patch)
@@ -127,7 +131,7 @@ class Reconciler:
                 self._metrics.reports.labels("succeeded" if end.succeeded else "failed").inc()
             self._metrics.reports.labels("refused").inc(len(without_report))
             self._recorder.record(written, report.events, now)
-        return bool(patch) or decision.action is not None, report.look_again
+        return worth_a_write or decision.action is not None, report.look_again
 
     async def _gather(self, councilor: ObservedCouncilor, now: datetime, *, fresh: bool = False) -> Observation:
         """Collect what a pass looks at; `fresh` asks the API server for what the watches tell otherwise."""
@@ -146,6 +150,18 @@ class Reconciler:
         observation = replace(observation, pods=pods)
         refusals = {job.uid: await self._cluster.refusal_of(job) for job in jobs_without_pod(observation)}
         return replace(observation, refusals={uid: words for uid, words in refusals.items() if words is not None})
+
+    async def _is_gone(self, councilor: ObservedCouncilor) -> bool:
+        """Tell whether a Councilor whose CronJob vanished was deleted itself; if so, forget it.
+
+        A watch that had to start anew tells of no deletion. Without this the operator would make a CronJob, and the
+        garbage collector would delete it, in turns until the next full list.
+        """
+        if await self._cluster.exists(councilor):
+            return False
+        self._cache.councilors.drop(councilor)
+        self._queue.forget(councilor.uid)
+        return True
 
     async def _apply(
         self, observation: Observation, decision: plan.Decision, now: datetime

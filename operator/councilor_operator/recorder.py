@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Final, Protocol
 
 from councilor_operator.errors import ApiError, NotFoundError
+from councilor_operator.events import Event
 from councilor_operator.metrics import Metrics
 from councilor_operator.observed import ObservedCouncilor
-from councilor_operator.status import Event
 
 logger = logging.getLogger(__name__)
 

@@ -18,6 +18,7 @@ COUNCILORS = "apis/councilors.conductor.community/v1alpha1", "councilors"
 CRON_JOBS = "apis/batch/v1", "cronjobs"
 JOBS = "apis/batch/v1", "jobs"
 PODS = "api/v1", "pods"
+RESOURCE_QUOTAS = "api/v1", "resourcequotas"
 EVENTS = "apis/events.k8s.io/v1", "events"
 MERGE_PATCH = {"Content-Type": "application/merge-patch+json"}
 
@@ -25,10 +26,10 @@ Kind = tuple[str, str]
 
 
 def eventually(check: Callable[[], Result | None], what: str, *, seconds: float = 60.0) -> Result:
-    """Return the first answer of `check` that is neither None nor False; fail saying `what` did not happen."""
+    """Return the first answer of `check` that is true, so no empty list either; fail saying `what` did not happen."""
     deadline = time.monotonic() + seconds
     while True:
-        if (result := check()) is not None and result is not False:
+        if result := check():
             return result
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {seconds:.0f} s: {what}")
@@ -58,8 +59,13 @@ class Api:
         self._client.close()
 
     def request(self, method: str, path: str, **arguments: Any) -> httpx.Response:
-        """Send a request as it is."""
-        return self._client.request(method, path, **arguments)
+        """Send a request as it is, and again while the API server, just started, asks for patience."""
+
+        def answer() -> httpx.Response | None:
+            response = self._client.request(method, path, **arguments)
+            return None if response.status_code == 429 else response
+
+        return eventually(answer, f"{method} {path} is answered with something else than 429")
 
     def post(self, path: str, body: Object) -> Object:
         """Post to a path: what has no namespace, and reviews."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.controlplane import pods
-from tests.controlplane.api import COUNCILORS, CRON_JOBS, EVENTS, JOBS, Api, Object, eventually
+from tests.controlplane.api import COUNCILORS, CRON_JOBS, EVENTS, JOBS, RESOURCE_QUOTAS, Api, Object, eventually
 from tests.controlplane.launcher import ControlPlane
 
 
@@ -28,6 +28,17 @@ def condition(councilor: Object | None, kind: str) -> Object:
     """Return a condition of a Councilor, empty if it has none."""
     conditions = (councilor or {}).get("status", {}).get("conditions", ())
     return next((item for item in conditions if item["type"] == kind), {})
+
+
+def limit_to_none(api: Api, namespace: str, resource: str) -> None:
+    """Let nobody create objects of a resource in a namespace, named as in a ResourceQuota, and wait until it holds."""
+    api.create(RESOURCE_QUOTAS, namespace, {"metadata": {"name": "none"}, "spec": {"hard": {resource: "0"}}})
+
+    def in_effect() -> bool:
+        quota = api.get(RESOURCE_QUOTAS, namespace, "none") or {}
+        return resource in quota.get("status", {}).get("hard", {})
+
+    eventually(in_effect, f"the quota of {resource} is in effect in {namespace}")
 
 
 class Councilor:

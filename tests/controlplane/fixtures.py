@@ -31,10 +31,7 @@ def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlP
 @pytest.fixture(scope="session")
 def kubeconfig(control_plane: ControlPlane) -> Path:
     """Path of a kubeconfig, with the CRD installed."""
-    path = control_plane.up()
-    control_plane.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
-    control_plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
-    return path
+    return install_crd(control_plane)
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +64,14 @@ def operator_process(operator_account: Account, tmp_path: Path) -> Iterator[Oper
     yield process
     process.stop()
     assert "Traceback" not in process.log.read_text(), f"the operator logged a fault: {process.log.read_text()[-4000:]}"
+
+
+def install_crd(control_plane: ControlPlane) -> Path:
+    """Install the CRD; returns the path of the kubeconfig."""
+    path = control_plane.up()
+    control_plane.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
+    control_plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
+    return path
 
 
 def free_port() -> int:

@@ -32,6 +32,7 @@ class OperatorProcess:
             **settings,
         }
         self._probes = f"http://127.0.0.1:{health_port}"
+        self._metrics = f"http://127.0.0.1:{self._environment['COUNCILOR_METRICS_PORT']}/metrics"
         self._process: subprocess.Popen[bytes] | None = None
         self.log = log
 
@@ -63,6 +64,16 @@ class OperatorProcess:
     def thaw(self) -> None:
         """Let it go on."""
         self._send(signal.SIGCONT)
+
+    def wait_for_list(self) -> None:
+        """Wait until it has listed everything once more; needs COUNCILOR_METRICS_PORT."""
+        before = self._last_list()
+        eventually(lambda: self._last_list() > before, "the operator lists everything again")
+
+    def _last_list(self) -> float:
+        lines = httpx.get(self._metrics, timeout=5).text.splitlines()
+        name = "councilor_operator_last_list_timestamp_seconds "
+        return next(float(line.removeprefix(name)) for line in lines if line.startswith(name))
 
     def stop(self) -> int:
         """Ask it to end and wait; returns the exit code."""

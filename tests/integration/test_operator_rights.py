@@ -19,7 +19,7 @@ from councilor_runner.contract import Reason
 from tests.controlplane import pods
 from tests.controlplane.account import Account, bind, make_account, may
 from tests.controlplane.api import COUNCILORS, CRON_JOBS, EVENTS, JOBS, Api, Object, eventually
-from tests.controlplane.councilor import Councilor, condition, new_councilor
+from tests.controlplane.councilor import Councilor, condition, limit_to_none, new_councilor
 from tests.controlplane.fixtures import free_port
 from tests.controlplane.launcher import ControlPlane
 from tests.controlplane.process import OperatorProcess
@@ -130,9 +130,7 @@ def vanished_run(api: Api, control_plane: ControlPlane, namespace: str) -> None:
 
 def refused_pod(api: Api, control_plane: ControlPlane, namespace: str) -> None:
     """A namespace that admits no further Pod."""
-    quotas = "api/v1", "resourcequotas"
-    api.create(quotas, namespace, {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}})
-    eventually(lambda: (api.get(quotas, namespace, "none") or {}).get("status", {}).get("used"), "the quota counts")
+    limit_to_none(api, namespace, "pods")
     councilor = create(api, namespace, "no-pod")
     councilor.run_by_hand(control_plane, "no-pod-1")
     councilor.wait_for_condition("Healthy", "False", "RunnerCannotStart")

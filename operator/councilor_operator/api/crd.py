@@ -25,7 +25,6 @@ COLUMNS: list[dict[str, Any]] = [
     {"name": "Next Run", "type": "string", "jsonPath": ".status.nextRunTimes[0]"},
     {"name": "Success", "type": "number", "jsonPath": ".status.stats.successRate"},
     {"name": "Runs", "type": "integer", "jsonPath": ".status.stats.totalExecutions", "priority": 1},
-    {"name": "Ready", "type": "string", "jsonPath": ".status.conditions[?(@.type=='Ready')].reason", "priority": 1},
     {"name": "Healthy", "type": "string", "jsonPath": ".status.conditions[?(@.type=='Healthy')].reason", "priority": 1},
     {"name": "Age", "type": "date", "jsonPath": ".metadata.creationTimestamp"},
 ]

@@ -43,7 +43,8 @@ def active_run(councilor: ObservedCouncilor, agent_id: str, job: ObservedJob, ob
         job_name=job.name,
         job_uid=job.uid,
         scheduled_at=job.scheduled_at,
-        started_at=job.began,
+        # Not the start that the Job controller notes a moment later: that would be one more write for each run.
+        started_at=job.created_at,
         reason=obstacle.reason if obstacle else None,
         message=_cut(obstacle.message, MESSAGE_LIMIT) if obstacle else None,
     )

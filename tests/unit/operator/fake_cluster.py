@@ -16,9 +16,9 @@ from typing import Any, Literal
 from councilor_operator.builders import Manifest
 from councilor_operator.constants import ANNOTATION_FAST_FORWARD, LABEL_COUNCILOR_UID
 from councilor_operator.errors import ApiError, ConflictError, NotFoundError, RejectedError
+from councilor_operator.events import Event
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, ObservedPod, Page
 from councilor_operator.observer import Observer
-from councilor_operator.status import Event
 from tests import factories
 from tests.factories import Body, FixedClock, merged, rfc3339
 
@@ -206,6 +206,10 @@ class FakeCluster:
         self.reads.append("find")
         body = self.cron_jobs.get((namespace, name))
         return None if body is None else ObservedCronJob.from_object(copy.deepcopy(body))
+
+    async def exists(self, councilor: ObservedCouncilor) -> bool:
+        self.reads.append("exists")
+        return councilor.uid in self.councilors
 
     async def check_cron_job(self, manifest: Manifest, *, uid: str) -> None:
         self._fail("apply")

@@ -237,7 +237,6 @@ def test_columns() -> None:
         ("Next Run", "string", 0),
         ("Success", "number", 0),
         ("Runs", "integer", 1),
-        ("Ready", "string", 1),
         ("Healthy", "string", 1),
         ("Age", "date", 0),
     ]

@@ -479,7 +479,7 @@ def test_active_runs() -> None:
     run = active_run(COUNCILOR, AGENT, going_on, None)
     assert run.job_name == going_on.name
     assert run.execution_id == identity(COUNCILOR, AGENT, going_on)[1]
-    assert run.started_at == START + timedelta(seconds=1)
+    assert run.started_at == going_on.created_at
     assert (run.job_uid, run.scheduled_at, run.reason) == (going_on.uid, going_on.scheduled_at, None)
 
 

@@ -400,6 +400,15 @@ async def test_a_conflict_is_solved_by_reading_again(cluster: FakeCluster) -> No
     assert stats(cluster)["success"] == 1
 
 
+async def test_a_councilor_whose_deletion_nobody_told_gets_no_cron_job_again(cluster: FakeCluster) -> None:
+    operator = await settled(cluster)
+    cluster.councilors.clear()
+    cluster.delete_cron_job()
+    assert await operator.catch_up() == []
+    assert operator.passes("retried") == operator.passes("failed") == 0
+    assert await operator.wait(3600) == []
+
+
 async def test_a_replaced_cron_job_is_not_written_over(cluster: FakeCluster) -> None:
     operator = await settled(cluster)
     manifest = factories.merged(cluster.cron_job, {"metadata": {"ownerReferences": None, "labels": None}})
@@ -642,8 +651,12 @@ async def test_counted_jobs_leave_the_list_with_their_jobs(cluster: FakeCluster,
         await operator.catch_up()
         clock.advance(minutes=10)
         cluster.collect_job(uid)
-        await operator.catch_up()
+        # Its UID waits for the next write: it is worth none of its own.
+        assert await operator.catch_up() == []
+        assert cluster.status["countedJobs"] == [uid]
     assert stats(cluster)["totalExecutions"] == 5
+    cluster.edit_councilor(spec={"title": "x"})
+    await operator.catch_up()
     assert "countedJobs" not in cluster.status
 
 
@@ -654,6 +667,7 @@ async def test_a_watch_that_lags_behind_a_list_counts_no_run_twice(cluster: Fake
     ended = factories.merged(cluster.jobs[uid], {})
     await operator.catch_up()
     cluster.collect_job(uid)
+    cluster.edit_councilor(spec={"title": "x"})
     await operator.observer.list()
     await operator.drain()
     assert "countedJobs" not in cluster.status

@@ -9,10 +9,10 @@ from datetime import datetime
 import pytest
 
 from councilor_operator.errors import ApiError, RejectedError, TransientError
+from councilor_operator.events import Event
 from councilor_operator.metrics import Metrics
 from councilor_operator.observed import ObservedCouncilor
 from councilor_operator.recorder import EventRecorder
-from councilor_operator.status import Event
 from tests import factories
 from tests.factories import NOW
 
