@@ -35,6 +35,7 @@ def test_a_scheduled_run_is_recorded_and_reported(environment: Environment, work
         "failed": 0,
         "skipped": 0,
         "missed": 0,
+        "unknown": 0,
         "consecutiveFailures": 0,
         "successRate": 0,
     }

@@ -25,7 +25,7 @@ class ReportEnd:
     job_name: str
     succeeded: bool
     reason: str
-    """The Job controller's, or the report's own."""
+    """The Job controller's: the report itself speaks of the run."""
     told: RunReport | None
     """The report brought up to date; None if the Job left none."""
 
@@ -67,9 +67,7 @@ def report_end(job: ObservedJob, pods: Sequence[ObservedPod]) -> ReportEnd:
     """Return how a report Job ended; raises `ValueError` for one that has not."""
     if job.end is None:
         raise ValueError(f"Job {job.name} has not ended")
-    told = last_report(pods)
-    succeeded = job.end.outcome == "Complete"
-    return ReportEnd(job.name, succeeded, told.reason if told and not succeeded else job.end.reason, told)
+    return ReportEnd(job.name, job.end.outcome == "Complete", job.end.reason, last_report(pods))
 
 
 def settle_report(before: CouncilorStatus, ends: Iterable[ReportEnd], existing: Collection[str]) -> CouncilorStatus:

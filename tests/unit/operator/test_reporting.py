@@ -352,3 +352,18 @@ def test_a_record_that_was_not_made_good_stays_a_failed_record(recorded: bool) -
     step = end_report(world, exit_code=75)
     assert step.reasons["Healthy"] == ("False", "RecordFailed")
     assert "will make up for it" not in step.messages["Healthy"]
+
+
+def test_a_failed_report_that_left_a_word_says_who_was_not_told() -> None:
+    world, step = dead_run()
+    last = step.report.status.last_run
+    assert last is not None
+    channel = {"channel": "ops", "delivered": False, "reason": "no record yet"}
+    told = report_message(executionId=last.execution_id, status="error", reason="OOMKilled", notified=[channel])
+    step = end_report(world, message=told, exit_code=75)
+    last = step.report.status.last_run
+    assert last is not None
+    assert (last.report_result, [entry.delivered for entry in last.notified or ()]) == ("failed", [False])
+    (event,) = step.report.events
+    assert "BackoffLimitExceeded" in event.note
+    assert "OOMKilled" not in event.note
