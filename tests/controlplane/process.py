@@ -66,8 +66,8 @@ class OperatorProcess:
         self._send(signal.SIGCONT)
 
     def wait_for_list(self) -> None:
-        """Wait until it has listed everything once more; needs COUNCILOR_METRICS_PORT."""
-        before = self._last_list()
+        """Wait until it has listed everything once more after its first list; needs COUNCILOR_METRICS_PORT."""
+        before = eventually(self._last_list, "the operator lists everything at its start")
         eventually(lambda: self._last_list() > before, "the operator lists everything again")
 
     def _last_list(self) -> float:
