@@ -89,14 +89,27 @@ def test_columns(workspace: Workspace) -> None:
     status = workspace.await_runs("licences", 1)
 
     header, row = workspace.kubectl("get", "councilors", "-o", "wide").splitlines()
-    titles = ["NAME", "AGENT", "SCHEDULE", "ZONE", "PHASE", "LAST RUN", "RESULT", "NEXT RUN", "SUCCESS", "RUNS", "AGE"]
+    titles = [
+        "NAME",
+        "AGENT",
+        "SCHEDULE",
+        "ZONE",
+        "PHASE",
+        "LAST RUN",
+        "RESULT",
+        "NEXT RUN",
+        "SUCCESS",
+        "RUNS",
+        "HEALTHY",
+        "AGE",
+    ]
     assert re.split(r" {2,}", header.strip()) == titles
     cells = dict(zip(titles, re.split(r" {2,}", row.strip()), strict=True))
     assert (cells["NAME"], cells["AGENT"], cells["SCHEDULE"]) == ("licences", agent, "0 9 * * MON-FRI")
     assert (cells["ZONE"], cells["PHASE"], cells["RESULT"]) == ("America/Sao_Paulo", "Scheduled", "success")
     assert cells["NEXT RUN"] == status["nextRunTimes"][0]
     assert cells["NEXT RUN"].endswith("T09:00:00-03:00")
-    assert (cells["SUCCESS"], cells["RUNS"]) == ("100", "1")
+    assert (cells["SUCCESS"], cells["RUNS"], cells["HEALTHY"]) == ("100", "1", "True")
     assert cells["LAST RUN"].endswith("s")
 
 
