@@ -137,7 +137,8 @@ class ObservedCronJob:
             uid=metadata["uid"],
             councilor_uid=_mapping(metadata.get("labels")).get(LABEL_COUNCILOR_UID, ""),
             resource_version=metadata["resourceVersion"],
-            generation=metadata["generation"],
+            # Those that an old API server made, and nobody has changed since, have none.
+            generation=metadata.get("generation", 0),
             created_at=_required_time(metadata["creationTimestamp"]),
             deleting="deletionTimestamp" in metadata,
             labels=_mapping(metadata.get("labels")),

@@ -14,7 +14,7 @@ from councilor_operator.constants import GROUP, PLURAL
 # there are owner references. A CronJob is read by name before anything is said to be absent; of the events, those of a
 # Job without a Pod are read: nothing else says who refused it.
 RULES: Final[list[dict[str, list[str]]]] = [
-    {"apiGroups": [GROUP], "resources": [PLURAL], "verbs": ["list", "watch"]},
+    {"apiGroups": [GROUP], "resources": [PLURAL], "verbs": ["get", "list", "watch"]},
     {"apiGroups": [GROUP], "resources": [f"{PLURAL}/status"], "verbs": ["patch"]},
     {"apiGroups": ["batch"], "resources": ["cronjobs"], "verbs": ["get", "list", "watch", "create", "patch"]},
     {"apiGroups": ["batch"], "resources": ["cronjobs/status"], "verbs": ["patch"]},
