@@ -8,9 +8,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from councilor_operator.schedule import ScheduleError, compile_schedule, next_times
 from councilor_operator.schedule.dialect import CronRule, DialectError, EveryRule, parse
 from councilor_operator.schedule.recurrence import Recurrence, can_come_due
 
@@ -304,3 +305,31 @@ def test_times_increase_strictly_in_whole_minutes(expression: str, zone: str, af
     minute, hour, *_ = expression.split()
     assert all(allows(minute, 0, 59, time.minute) and allows(hour, 0, 23, time.hour) for time in local)
     assert can_come_due(rule) or len(times) == 1
+
+
+@given(
+    fields=st.tuples(
+        *(
+            st.one_of(
+                st.just("*"),
+                st.integers(low, high).map(str),
+                st.lists(st.integers(low, high), min_size=2, max_size=4).map(lambda days: ",".join(map(str, days))),
+                st.integers(1, high).map(lambda step: f"*/{step}"),
+            )
+            for low, high in ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
+        )
+    ),
+    after=st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),
+)
+def test_the_short_way_in_utc_leads_where_the_search_leads(fields: tuple[str, ...], after: datetime) -> None:
+    """Etc/UTC is the same zone under another name, for which the search is made."""
+    found = []
+    for zone in ("UTC", "Etc/UTC"):
+        try:
+            compiled = compile_schedule(
+                type="cron", value=" ".join(fields), time_zone=zone, default_zone="UTC", uid="any"
+            )
+        except ScheduleError:
+            assume(False)
+        found.append(next_times(compiled, after=after, count=3))
+    assert found[0] == found[1]
