@@ -319,7 +319,9 @@ def test_times_increase_strictly_in_whole_minutes(expression: str, zone: str, af
             for low, high in ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
         )
     ),
-    after=st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)),
+    after=st.datetimes(
+        datetime.fromisoformat("2000-01-01"), datetime.fromisoformat("2100-01-01"), timezones=st.just(UTC)
+    ),
 )
 def test_the_short_way_in_utc_leads_where_the_search_leads(fields: tuple[str, ...], after: datetime) -> None:
     """Etc/UTC is the same zone under another name, for which the search is made."""
