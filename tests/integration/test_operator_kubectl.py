@@ -109,7 +109,7 @@ def convened(api: Api, control_plane: ControlPlane) -> dict[str, Councilor]:
     failed: Any = {"status": "error", "severity": "error", "reason": Reason.AGENT_FAILED, "exit_code": 10}
     failed["message"] = "the agent's command ended with exit code 1"
     late: Any = {"status": "skipped", "severity": None, "reason": Reason.STARTED_TOO_LATE}
-    late["message"] = "started more than 60 s after"
+    late["message"] = "started more than 60 s after its scheduled time"
     finish(jobs["judged"], council["judged"], severity="warning")
     finish(jobs["broken"], council["broken"], **failed)
     finish(jobs["suspended"], council["suspended"], **failed)
