@@ -82,7 +82,7 @@ e2e: venv mongodb-libraries ## Run the end-to-end tests: a real node, the projec
 	@.venv/bin/pytest tests/e2e
 
 .PHONY: bench
-bench: venv cluster-binaries ## Measure the operator against the same requests made without it (a quarter of an hour).
+bench: venv cluster-binaries ## Measure the operator against the same requests made without it (half an hour).
 	@.venv/bin/python -m tests.bench
 
 # --- Cluster, images, demo ------------------------------------------------------------------------------------------------

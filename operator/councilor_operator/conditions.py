@@ -166,7 +166,7 @@ def _missed(
         )
     name = cron_job.name if cron_job else ""
     return (
-        f"{found}: see `kubectl describe cronjob -n {councilor.namespace} {name}`, and check that "
+        f"{found}: see the events in `kubectl describe cronjob -n {councilor.namespace} {name}`, and check that "
         "kube-controller-manager runs"
     )
 

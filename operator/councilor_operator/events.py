@@ -133,7 +133,8 @@ def _unseen_event(unseen: Sequence[UnseenRun]) -> Event:
     times = sorted(run.at for run in unseen)
     when = time_text(times[0]) if len(times) == 1 else f"{time_text(times[0])} to {time_text(times[-1])}"
     jobs = ", ".join(f"{run.job_name} ({run.outcome or 'not ended'})" for run in unseen if run.job_name)[:300]
-    note = f"runs whose Jobs were gone before their result was read: {len(unseen)}, {when}"
+    gone = "its Job was" if len(unseen) == 1 else "their Jobs were"
+    note = f"{plural(len(unseen), 'run')} of unknown result, {when}: {gone} gone before it could be read"
     return Event(
-        "Warning", ConditionReason.RESULT_UNKNOWN, "Count", f"{note}{f'; Jobs {jobs}' if jobs else ''}; {WHERE_ELSE}"
+        "Warning", ConditionReason.RESULT_UNKNOWN, "Count", f"{note}{f', {jobs}' if jobs else ''}; {WHERE_ELSE}"
     )

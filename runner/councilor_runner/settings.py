@@ -33,7 +33,6 @@ class Settings:
 
     contract: RunContract
     job_name: str
-    pod_name: str | None
     prompt: str | None
     task_id: str
     execution_id: str
@@ -70,7 +69,6 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     return Settings(
         contract=contract,
         job_name=job_name,
-        pod_name=environment.get(contracts.ENV_POD_NAME) or None,
         prompt=contract.task.prompt or environment.get(contracts.ENV_PROMPT),
         task_id=task_id,
         execution_id=contracts.execution_id(contract.agent.id, task_id, scheduled_at),

@@ -97,8 +97,10 @@ class Councilor:
 
     def event_reasons(self) -> list[str]:
         """Return the reasons of the events about it."""
+        # Its CronJob has the same name, and events of its own.
+        about = {"kind": "Councilor", "name": self.name}
         events = self.api.list(EVENTS, self.namespace)
-        return [event["reason"] for event in events if event["regarding"]["name"] == self.name]
+        return [event["reason"] for event in events if about.items() <= event["regarding"].items()]
 
     def annotate(self, key: str, value: str) -> None:
         """Set an annotation."""

@@ -9,7 +9,6 @@ import pytest
 from tests.conductor.answers import Answer
 from tests.e2e.environment import Environment
 from tests.e2e.workspace import Workspace
-from tests.mongodb.server import Mongod
 
 EXECUTION = {"cwd": "/srv/project", "timeoutSeconds": 60}
 
@@ -83,13 +82,9 @@ def test_a_lost_answer_does_not_start_the_agent_again(environment: Environment, 
     assert environment.database.tasks.count_documents({"agent_id": agent}) == 1
 
 
-def test_an_unreachable_database_stops_the_run_before_anything_is_sent(
-    environment: Environment, workspace: Workspace
-) -> None:
+def test_an_unreachable_database_stops_the_run_before_anything_is_sent(workspace: Workspace) -> None:
     agent = workspace.agent("Careful", Answer(result="SEVERITY: success"))
-    with Mongod("replica-set", bind_ip=environment.mongod.bind_ip) as own:
-        workspace.use_database(own.uri)
-        own.shutdown()
+    with workspace.database_away() as own:
         workspace.create("careful", agent)
         task = workspace.run_by_hand("careful", "while-away")
         status = workspace.await_runs("careful", 1)

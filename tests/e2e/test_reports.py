@@ -10,7 +10,6 @@ from councilor_operator.constants import LABEL_PURPOSE, PURPOSE_REPORT
 from tests.conductor.answers import Answer
 from tests.e2e.environment import Environment
 from tests.e2e.workspace import Object, Workspace, eventually
-from tests.mongodb import Mongod
 
 REPORT_SECONDS = 120.0
 """How long a report may take: the kubelet starts its container again after 10, 20 and 40 s."""
@@ -43,13 +42,9 @@ def test_a_runner_that_is_killed_for_its_memory_is_recorded_and_told(
     assert job["metadata"]["name"] == run["reportJob"]
 
 
-def test_a_run_that_found_no_database_is_recorded_when_it_is_back(
-    environment: Environment, workspace: Workspace
-) -> None:
+def test_a_run_that_found_no_database_is_recorded_when_it_is_back(workspace: Workspace) -> None:
     agent = workspace.agent("Patient", Answer(result="SEVERITY: success"))
-    with Mongod("replica-set", bind_ip=environment.mongod.bind_ip) as own:
-        workspace.use_database(own.uri)
-        own.shutdown()
+    with workspace.database_away() as own:
         workspace.create("patient", agent)
         task = workspace.run_by_hand("patient", "while-away")
         run = workspace.await_runs("patient", 1)["lastRun"]

@@ -6,7 +6,8 @@ import base64
 import itertools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from councilor_operator.constants import API_VERSION, KIND
@@ -15,6 +16,7 @@ from hack.demo import manifests
 from hack.demo.manifests import LABEL_INSTANCE, RUNNER_SECRET
 from tests.conductor.answers import Answer
 from tests.e2e.environment import Environment
+from tests.mongodb import Mongod
 
 Object = dict[str, Any]
 Found = TypeVar("Found")
@@ -74,6 +76,14 @@ class Workspace:
         encoded = base64.b64encode(uri.encode()).decode()
         metadata = {"name": RUNNER_SECRET, "namespace": self.namespace}
         self._cluster.apply([{**secret, "metadata": metadata, "stringData": {}, "data": {"MONGODB_URI": encoded}}])
+
+    @contextmanager
+    def database_away(self) -> Iterator[Mongod]:
+        """Gives the runs a MongoDB of their own that is down; `restart` it to bring it back."""
+        with Mongod("replica-set", bind_ip=self.environment.mongod.bind_ip) as own:
+            self.use_database(own.uri)
+            own.shutdown()
+            yield own
 
     def close(self) -> None:
         """Deletes the namespace; its Pods end in the background."""

@@ -24,6 +24,14 @@ def test_every_condition_has_a_chapter() -> None:
     assert chapters == [*(str(kind) for kind in ConditionType), "Events"]
 
 
+def test_every_event_is_explained() -> None:
+    source = (ROOT / "operator/councilor_operator/events.py").read_text(encoding="utf-8")
+    of_their_own = set(re.findall(r'Event\(\s*"(?:Normal|Warning)",\s*"(\w+)"', source))
+    assert of_their_own >= {"RunCompleted", "ReportFailed"}
+    table = re.findall(r"^\| `(\w+)` \| (?:Normal|Warning) \|", PAGE, re.MULTILINE)
+    assert of_their_own <= set(table)
+
+
 def test_every_phase_is_named() -> None:
     for phase in get_args(Phase):
         assert f"`{phase}`" in PAGE

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import operator
+import re
 import subprocess
 import sys
 import sysconfig
@@ -55,6 +57,16 @@ def test_the_standard_library_wins_with_the_repository_first_on_the_path() -> No
     program = f"import sys; sys.path.insert(0, {str(ROOT)!r}); import operator; print(operator.itemgetter(0)('xy'))"
     answer = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, cwd=ROOT)
     assert answer.stdout == "x\n"
+
+
+@pytest.mark.parametrize("package", ["operator/councilor_operator", "runner/councilor_runner"])
+def test_the_map_of_the_repository_has_every_module(package: str) -> None:
+    lines = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").splitlines()
+    start = next(number for number, line in enumerate(lines) if line.startswith(f"| `{package}/`"))
+    rows = list(itertools.takewhile(lambda line: line.startswith("| `  "), lines[start + 1 :]))
+    shown = [name.strip().rstrip("/") for row in rows for name in re.findall(r"`([^`]+)`", row.split("|")[1])]
+    parts = [path.name for path in (ROOT / package).iterdir() if not path.name.startswith("__")]
+    assert sorted(set(shown) - {"__main__.py"}) == sorted(parts)
 
 
 @pytest.mark.parametrize("root", SOURCE_ROOTS, ids=lambda root: root.name)

@@ -18,7 +18,6 @@ from councilor_operator.observed import ObservedCouncilor
 from tests import factories
 from tests.factories import CREATED, NAME, NAMESPACE, rfc3339
 
-FRIDAY = datetime.fromisoformat("2026-03-06T17:00:00+00:00")
 MONDAY = datetime.fromisoformat("2026-03-09T09:00:00+00:00")
 HOUR, DAY = 3600.0, 86400.0
 

@@ -16,9 +16,6 @@ from tests import factories
 from tests.factories import NOW, Body, ended_pod_body, report_message
 from tests.unit.operator.world import World
 
-CRON = {"type": "cron", "value": "0 9 * * MON-FRI"}
-
-
 # --- level based ------------------------------------------------------------------------------------------------------
 
 

@@ -31,10 +31,7 @@ def test_a_scheduled_run() -> None:
     assert settings.scheduled_at == scheduled
     assert settings.task_id == task_id("u-1", "licences-29540700")
     assert settings.execution_id == execution_id("A_Agent", settings.task_id, scheduled)
-    assert (settings.prompt, settings.pod_name, settings.mongodb_uri, settings.conductor_token) == (
-        "List them.",
-        *[None] * 3,
-    )
+    assert (settings.prompt, settings.mongodb_uri, settings.conductor_token) == ("List them.", None, None)
 
 
 def test_a_manual_run_counts_the_uid_of_its_job() -> None:
