@@ -99,6 +99,7 @@ class Reconciler:
             self._queue.forget(uid)
             self._cache.jobs.forget(uid, [job.uid for job in self._cache.jobs.deleted(uid)])
             return False, None
+        # A status write whose answer was lost.
         self._cache.jobs.forget(uid, councilor.counted_jobs)
         now = self._clock()
         observation = await self._gather(councilor, now)
@@ -114,13 +115,12 @@ class Reconciler:
         without_report = await self._make_reports(decision)
         report = status.report(observation, decision, cron_job, refusal, run_now, now, without_report=without_report)
         patch = status.merge_patch(councilor.status, status.document(report.status))
-        # That a counted Job is gone can wait for the next write: its UID is never met again.
-        worth_a_write = bool(patch.keys() - {"countedJobs"})
-        if worth_a_write:
+        if patch:
             # Counters, history and the list of counted Jobs go in this one request. A crash before it leaves the Jobs
             # uncounted, and the next pass counts them; a crash after it leaves them counted.
             written = await self._cluster.patch_status(councilor, patch)
             self._cache.councilors.put(written)
+            self._cache.jobs.forget(uid, written.counted_jobs)
             self._metrics.writes.labels("status", "patch").inc()
             scheduled = {job.name: job.scheduled_at for job in observation.jobs}
             for run in decision.finished:
@@ -131,7 +131,7 @@ class Reconciler:
                 self._metrics.reports.labels("succeeded" if end.succeeded else "failed").inc()
             self._metrics.reports.labels("refused").inc(len(without_report))
             self._recorder.record(written, report.events, now)
-        return worth_a_write or decision.action is not None, report.look_again
+        return bool(patch) or decision.action is not None, report.look_again
 
     async def _gather(self, councilor: ObservedCouncilor, now: datetime, *, fresh: bool = False) -> Observation:
         """Collect what a pass looks at; `fresh` asks the API server for what the watches tell otherwise."""

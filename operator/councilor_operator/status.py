@@ -63,8 +63,7 @@ def report(
             # A time that is due already waits for a run to end; its Job will tell.
             due.append(check if check > now else now + TOLERANCE)
 
-    if decision.accounts.unfinished or observation.deleted:
-        # What was deleted leaves the list of counted Jobs once this status is known to be written.
+    if decision.accounts.unfinished:
         due.append(now)
     if decision.accounts.unsettled is not None:
         due.append(decision.accounts.unsettled)

@@ -117,6 +117,23 @@ async def test_a_report_job_that_ended_is_read_once(cluster: FakeCluster) -> Non
     assert sample(operator, "councilor_report_jobs_total", result="succeeded") == 1
 
 
+async def test_the_end_of_an_older_runs_report_job_is_told(cluster: FakeCluster, clock: FixedClock) -> None:
+    operator = await settled(cluster)
+    await dead_run(cluster, operator)
+    await operator.catch_up()
+    (job,) = report_jobs(cluster)
+    clock.advance(minutes=5)
+    cluster.run(scheduled=False)
+    await operator.catch_up()
+    cluster.events.clear()
+    cluster.end_job(job["metadata"]["uid"], None)
+    assert await operator.catch_up() == ["status", "event"]
+    assert [event.reason for _, event in cluster.events] == ["ReportFailed"]
+    assert sample(operator, "councilor_report_jobs_total", result="failed") == 1
+    cluster.reads.clear()
+    assert (await operator.pass_over(), cluster.reads) == ([], [])
+
+
 # --- absence ----------------------------------------------------------------------------------------------------------
 
 
