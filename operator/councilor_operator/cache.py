@@ -124,10 +124,10 @@ class JobStore(Store[ObservedJob]):
         """Return the deleted Jobs of one Councilor that are remembered."""
         return list(self._gone.get(group, {}).values())
 
-    def forget(self, group: str, uids: Iterable[str]) -> None:
-        """Forget deleted Jobs of one Councilor."""
+    def forget(self, group: str, uids: Iterable[str] | None = None) -> None:
+        """Forget deleted Jobs of one Councilor, all without `uids`."""
         remembered = self._gone.get(group, {})
-        for uid in uids:
+        for uid in tuple(remembered) if uids is None else uids:
             remembered.pop(uid, None)
         if not remembered:
             self._gone.pop(group, None)

@@ -182,7 +182,11 @@ class KubernetesCluster:
             await self._connection.request("POST", path, body=manifest)
         except ConflictError:
             # Ours: the answer to an earlier attempt was lost, or a crash came before the status write.
-            found = ObservedJob.from_object(await self._connection.request("GET", f"{path}/{metadata['name']}"))
+            try:
+                body = await self._connection.request("GET", f"{path}/{metadata['name']}")
+            except NotFoundError:
+                raise ConflictError(f"the Job {metadata['name']} was deleted at the same moment", status=409) from None
+            found = ObservedJob.from_object(body)
             if found.councilor_uid != metadata["labels"][LABEL_COUNCILOR_UID]:
                 message = f"a Job {metadata['name']} that belongs to something else has the name"
                 raise RejectedError(message, status=409) from None

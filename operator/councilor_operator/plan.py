@@ -94,6 +94,8 @@ class Decision:
     """The observed status with every newly ended run counted."""
     accounts: Accounts
     """What that is made of."""
+    restores_cron_job: bool
+    """Whether the action makes a CronJob where there was one before."""
     missed: tuple[datetime, ...]
     """Scheduled times newly counted as missed."""
     reports: tuple[Report, ...]
@@ -131,9 +133,15 @@ class Decision:
         return self.accounts.obstacles
 
     @property
-    def claims_absence(self) -> bool:
+    def rests_on_absence(self) -> bool:
         """Whether it rests on something not being there, which a watch that lags behind would show just the same."""
-        return bool(self.missed or self.unseen or self.accounts.lost_report)
+        return bool(
+            self.restores_cron_job
+            or self.missed
+            or self.unseen
+            or self.accounts.lost_report
+            or isinstance(self.run_now, StartRun)
+        )
 
 
 def decide(observation: Observation, config: OperatorConfig, now: datetime) -> Decision:
@@ -154,6 +162,7 @@ def decide(observation: Observation, config: OperatorConfig, now: datetime) -> D
             breaker_open=False,
             ledger=ledger,
             accounts=accounts,
+            restores_cron_job=False,
             missed=(),
             reports=reports,
             owns_cron_job=not foreign,
@@ -174,6 +183,7 @@ def decide(observation: Observation, config: OperatorConfig, now: datetime) -> D
         breaker_open=compiled.breaker_open,
         ledger=add_missed(ledger, missed),
         accounts=accounts,
+        restores_cron_job=cron_job is None and ledger.cron_job_name is not None,
         missed=missed,
         reports=reports,
         owns_cron_job=True,

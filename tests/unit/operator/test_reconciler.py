@@ -505,6 +505,22 @@ async def test_a_cron_job_that_vanished_during_the_pass_comes_back(cluster: Fake
     assert conditions(cluster)["Ready"] == ("True", "Reconciled")
 
 
+@pytest.mark.parametrize("value", ["5 9 * * *", "0 9 * * *", "nonsense"])
+async def test_a_cron_job_of_whose_deletion_nobody_told_is_not_believed_in_for_ever(
+    cluster: FakeCluster, value: str
+) -> None:
+    operator = await settled(cluster)
+    cluster.delete_cron_job()
+    cluster.drop_events()
+    cluster.edit_councilor(spec={"title": "T", "schedule": {"value": value}})
+    await operator.catch_up()
+    assert operator.passes("retried") == 1
+    await operator.wait(5)
+    assert len(cluster.cron_jobs) == (value != "nonsense")
+    assert operator.passes("retried") == 1
+    assert conditions(cluster)["Ready"][0] == ("False" if value == "nonsense" else "True")
+
+
 async def test_one_bad_councilor_does_not_stop_the_others(operator: Operator, cluster: FakeCluster) -> None:
     uids = [f"uid-{number}" for number in range(5)]
     for number, uid in enumerate(uids):

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from councilor_operator.errors import RejectedError, TransientError
+from councilor_operator.constants import ANNOTATION_RUN_NOW
+from councilor_operator.errors import NotFoundError, RejectedError, TransientError
 from councilor_operator.names import report_job_name
 from councilor_operator.observed import ObservedJob
 from tests import factories
@@ -87,6 +88,16 @@ async def test_a_refused_report_job_does_not_hold_up_the_count(cluster: FakeClus
     assert sample(operator, "councilor_report_jobs_total", result="refused") == 1
 
 
+async def test_a_report_job_that_vanishes_while_it_is_made_is_made_again(cluster: FakeCluster) -> None:
+    operator = await settled(cluster)
+    await dead_run(cluster, operator)
+    cluster.fail("create-job", NotFoundError("jobs not found", status=404))
+    assert await operator.catch_up() == []
+    assert operator.passes("retried") == 1
+    assert await operator.wait(5) == ["create-job", "status", "event"]
+    assert stats(cluster)["failed"] == 1
+
+
 async def test_each_of_several_dead_runs_gets_one(cluster: FakeCluster) -> None:
     operator = await settled(cluster)
     uids = [cluster.start_job(scheduled=False) for _ in range(3)]
@@ -144,7 +155,7 @@ async def test_a_watch_that_lags_behind_makes_no_run_missed(cluster: FakeCluster
     cluster.drop_events()
     clock.advance(minutes=2)
     assert await operator.wait(720) != []
-    assert cluster.reads[:2] == ["find", "jobs"]
+    assert cluster.reads[:3] == ["exists", "find", "jobs"]
     assert stats(cluster).get("missed", 0) == 0
     assert cluster.status["phase"] == "Running"
 
@@ -173,7 +184,7 @@ async def test_a_job_that_vanished_is_asked_for_and_then_unknown(cluster: FakeCl
     cluster.events.clear()
     cluster.collect_job(uid)
     assert await operator.catch_up() == ["status", "event"]
-    assert cluster.reads == ["find", "jobs"]
+    assert cluster.reads == ["exists", "find", "jobs"]
     assert [event.reason for _, event in cluster.events] == ["ResultUnknown"]
     assert stats(cluster)["unknown"] == 1
     assert conditions(cluster)["Healthy"] == ("Unknown", "ResultUnknown")
@@ -225,6 +236,49 @@ async def test_jobs_of_a_councilor_that_is_gone_are_not_remembered(cluster: Fake
     cluster.collect_job(uid)
     await operator.catch_up()
     assert operator.cache.jobs.deleted(factories.UID) == []
+
+
+async def test_a_councilor_whose_deletion_nobody_told_misses_nothing(cluster: FakeCluster, clock: FixedClock) -> None:
+    operator = await settled(cluster, spec={"schedule": {"type": "interval", "value": "1m"}})
+    cluster.delete_councilor()
+    cluster.delete_cron_job()
+    cluster.drop_events()
+    clock.advance(seconds=130)
+    assert await operator.pass_over() == []
+    assert cluster.reads == ["exists"]
+    assert len(operator.cache.councilors) == 0
+
+
+async def test_whether_a_councilor_exists_is_tried_again(cluster: FakeCluster) -> None:
+    operator = await settled(cluster)
+    cluster.delete_cron_job()
+    cluster.fail("exists", LOST)
+    assert await operator.catch_up() == []
+    assert operator.passes("retried") == 1
+    assert await operator.wait(5) == ["apply", "status"]
+
+
+@pytest.mark.parametrize(
+    ("policy", "writes", "started"),
+    [
+        ("Forbid", ["status", "event"], False),
+        ("Replace", ["delete-job", "create-job", "status", "event"], True),
+        ("Allow", ["create-job", "status", "event"], True),
+    ],
+)
+async def test_a_run_by_hand_knows_of_the_run_that_the_watch_has_not_told(
+    cluster: FakeCluster, policy: str, writes: list[str], started: bool
+) -> None:
+    operator = await settled(cluster, spec={"concurrencyPolicy": policy})
+    running = cluster.start_job()
+    cluster.drop_events()
+    cluster.councilor["metadata"].setdefault("annotations", {})[ANNOTATION_RUN_NOW] = "t"
+    cluster.touch_councilor()
+    cluster.deliver(operator.observer)
+    await operator.drain()
+    assert cluster.writes == writes
+    assert ("jobName" in cluster.status["lastRunNow"]) is started
+    assert (running in cluster.jobs) is (policy != "Replace")
 
 
 # --- the API server's words -------------------------------------------------------------------------------------------

@@ -315,7 +315,7 @@ def test_a_report_job_that_is_gone_before_it_was_read_is_unknown() -> None:
     assert last is not None
     world.jobs.pop(last.report_job or "")
     step = world.step()
-    assert step.decision.claims_absence
+    assert step.decision.rests_on_absence
     last = step.report.status.last_run
     assert last is not None
     assert last.report_result == "unknown"
