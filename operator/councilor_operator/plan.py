@@ -206,7 +206,7 @@ def _asked_for(
     observation: Observation, ledger: CouncilorStatus, policy: Literal["Forbid", "Replace", "Allow"]
 ) -> StartRun | RefuseRun | None:
     token = observation.councilor.annotations.get(ANNOTATION_RUN_NOW)
-    return asked_for(observation.councilor, token, ledger.last_run_now, policy, observation.jobs)
+    return asked_for(observation.councilor, token, ledger.last_run_now, policy, observation.jobs, observation.deleted)
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,6 +220,8 @@ class Reconciler:
                 return None
             case RefuseRun() as refused:
                 return refused.done(now)
+            case StartRun(was_made=True) as start:
+                return start.done(now)
             case StartRun(token) if refusal is not None or cron_job is None or decision.manifest is None:
                 reason = refusal.reason if refusal else ConditionReason.CRON_JOB_REFUSED
                 return RefuseRun(token, reason, "there is nothing to run until the condition Ready is True").done(now)

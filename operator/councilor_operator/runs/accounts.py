@@ -133,7 +133,9 @@ def _endings(observation: Observation, before: CouncilorStatus, since: datetime 
         if not gone and (job.end is None or job.uid not in observation.pods):
             continue
         told = last_report(pods)
-        if gone and job.uid not in active and _accounted(job, since):
+        # A time that was called missed was accounted for without this Job, and is taken back.
+        late = job.scheduled_at is not None and job.scheduled_at == before.last_missed_time
+        if gone and not late and job.uid not in active and _accounted(job, since):
             found.worked_in.append(job.uid)
         elif job.end is None or (told is None and not pods and (gone or job.end.outcome == "Complete")):
             # Without a Pod nobody can say what a Job that completed came to, nor why a deleted one failed.
