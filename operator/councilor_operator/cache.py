@@ -81,7 +81,17 @@ class Store(Generic[Observed]):
             del self._objects[item.uid]
 
     def replace(self, items: Iterable[Observed], list_version: int) -> list[Observed]:
-        """Take a full list; returns what was new, changed or gone. What the list lacks is gone, unless it is newer."""
+        """Take a full list; returns what was new, changed or gone. What the list lacks is gone, unless it is newer.
+
+        A list that is older than the last one shows that the cluster was set back to an earlier state, as from a backup
+        of etcd: what was known is of a future that will not be, and the list counts alone.
+        """
+        undone: tuple[Observed, ...] = ()
+        if list_version < self._listed:
+            undone = self.snapshot()
+            for known in (self._objects, self._groups, self._deleted):
+                known.clear()
+            self._listed = 0
         listed: set[str] = set()
         changed: list[Observed] = []
         for item in items:
@@ -93,7 +103,7 @@ class Store(Generic[Observed]):
             self.drop(item)
         self._listed = list_version
         self._deleted.clear()
-        return changed + gone
+        return changed + gone + [item for item in undone if item.uid not in listed]
 
     def _ungroup(self, item: Observed) -> None:
         group = self._group(item)
@@ -117,7 +127,7 @@ class JobStore(Store[ObservedJob]):
         # What was not known was dropped before, and may have been worked in and forgotten since.
         known = self.get(item.uid)
         super().drop(item)
-        if known is not None and self.get(item.uid) is None and not item.reports:
+        if known is not None and self.get(item.uid) is None and item.councilor_uid and not item.reports:
             self._gone.setdefault(item.councilor_uid, {})[item.uid] = item
 
     def deleted(self, group: str) -> list[ObservedJob]:
