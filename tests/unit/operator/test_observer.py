@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -16,7 +17,7 @@ from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, Obse
 from councilor_operator.observer import Observer
 from councilor_operator.workqueue import WorkQueue
 from tests import factories
-from tests.factories import NOW, UID, FixedClock, merged
+from tests.factories import NOW, UID, Body, FixedClock, merged
 from tests.unit.operator.test_builders import build
 
 
@@ -253,3 +254,43 @@ async def test_without_the_crd_the_process_ends_and_says_how_to_get_it(parts: Pa
     parts.lists.failures = [NotFoundError("the server could not find the requested resource", status=404)]
     with pytest.raises(ConfigurationError, match="kubectl apply --server-side -f crds/"):
         await parts.observer.resync(timedelta(hours=1))
+
+
+async def test_a_councilor_that_only_a_list_shows_to_be_gone_gets_a_last_pass(parts: Parts) -> None:
+    parts.lists.items = ([factories.councilor()], [], [])
+    await parts.observer.list()
+    await parts.queued()
+    parts.lists.items = ([], [], [])
+    await parts.observer.list()
+    assert await parts.queued() == [UID]
+    assert len(parts.cache.councilors) == 0
+
+
+UNREADABLE: dict[str, tuple[str, Body]] = {
+    "a CronJob without a creation": (
+        "cron_job",
+        merged(factories.cron_job_body(build()), {"metadata": {"creationTimestamp": None}}),
+    ),
+    "a Job with a time that is none": ("job", merged(factories.job_body(), {"status": {"startTime": "soon"}})),
+    "a Job with a condition that is none": (
+        "job",
+        merged(factories.job_body(), {"status": {"conditions": ["Failed"]}}),
+    ),
+    "a Councilor without a generation": (
+        "councilor",
+        merged(factories.councilor_body(), {"metadata": {"generation": None}}),
+    ),
+}
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+@pytest.mark.parametrize(("kind", "body"), UNREADABLE.values(), ids=UNREADABLE)
+async def test_what_cannot_be_read_is_left_out_and_named(
+    parts: Parts, kind: str, body: Body, deleted: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        getattr(parts.observer, kind)(deleted, body)
+    assert await parts.queued() == []
+    metadata = body["metadata"]
+    assert f"{kind.title().replace('_', '')} {metadata['namespace']}/{metadata['name']} is left out" in caplog.text
+    assert "soon" not in caplog.text
