@@ -158,7 +158,7 @@ def _missed(
     if missed is None or _ended_after(ledger.last_run, missed) or (unknown is not None and unknown > missed):
         return None
     total = ledger.stats.missed if ledger.stats else 0
-    found = f"no run was started at {missed:%Y-%m-%dT%H:%M:%SZ}, {plural(total, 'time')} missed in all"
+    found = f"no run was started at {time_text(missed)}, {plural(total, 'time')} missed in all"
     if active:
         return (
             f"{found}: Job {active[0].name} was still going on; let spec.schedule come less often, lower "

@@ -193,10 +193,9 @@ def decide(observation: Observation, config: OperatorConfig, now: datetime) -> D
 
 
 def _report(needed: NeededReport, councilor: ObservedCouncilor, config: OperatorConfig) -> Report:
-    try:
-        spec = CouncilorSpec.model_validate(councilor.spec)
-    except ValidationError as error:
-        message = f"the spec does not say whom to tell: {describe_errors(error)}"
+    spec = _spec(councilor)
+    if isinstance(spec, Refusal):
+        message = f"the spec does not say whom to tell: {spec.message}"
         return Report(needed.job_name, needed.run, None, message)
     manifest = build_report_job(councilor, spec, config, job=needed.job, report=needed.report)
     return Report(needed.job_name, needed.run, manifest)
@@ -207,6 +206,13 @@ def _asked_for(
 ) -> StartRun | RefuseRun | None:
     token = observation.councilor.annotations.get(ANNOTATION_RUN_NOW)
     return asked_for(observation.councilor, token, ledger.last_run_now, policy, observation.jobs, observation.deleted)
+
+
+def _spec(councilor: ObservedCouncilor) -> CouncilorSpec | Refusal:
+    try:
+        return CouncilorSpec.model_validate(councilor.spec, by_alias=True, by_name=False)
+    except ValidationError as error:
+        return Refusal(ConditionReason.INVALID_SPEC, describe_errors(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,10 +233,9 @@ def _compile(observation: Observation, ledger: CouncilorStatus, config: Operator
             "needs: rename the Councilor, or remove the other one if nobody needs it, "
             f"`kubectl delete cronjob -n {councilor.namespace} {cron_job_name(councilor.name)}`",
         )
-    try:
-        spec = CouncilorSpec.model_validate(councilor.spec, by_alias=True, by_name=False)
-    except ValidationError as error:
-        return Refusal(ConditionReason.INVALID_SPEC, describe_errors(error))
+    spec = _spec(councilor)
+    if isinstance(spec, Refusal):
+        return spec
     try:
         schedule = compile_schedule(
             type=spec.schedule.type,

@@ -135,6 +135,9 @@ class Reconciler:
             for end in decision.reported:
                 self._metrics.reports.labels("succeeded" if end.succeeded else "failed").inc()
             self._metrics.reports.labels("refused").inc(len(without_report))
+            if decision.accounts.lost_report is not None:
+                self._metrics.reports.labels("unknown").inc()
+            self._metrics.count_notifications(decision.accounts.notified)
             self._recorder.record(written, report.events, now)
         return bool(patch) or decision.action is not None, report.look_again
 
@@ -251,7 +254,7 @@ class Reconciler:
             try:
                 await self._cluster.create_job(report.manifest)
             except RejectedError as error:
-                refused[report.job_name] = f"the API server refuses the Job: {error.message[:600]}"
+                refused[report.job_name] = describe_rejection("Job", error.message, error.causes)
             else:
                 self._metrics.writes.labels("job", "create").inc()
                 self._metrics.reports.labels("made").inc()

@@ -17,9 +17,16 @@ from councilor_operator.runs.causes import Cause, obstacle
 from councilor_operator.runs.ledger import add_unknown, fold, withdraw_missed
 from councilor_operator.runs.missed import LIMIT, TOLERANCE
 from councilor_operator.runs.outcome import finished_run, last_report
-from councilor_operator.runs.reporting import ReportEnd, needs_report, report_end, report_of, settle_report
+from councilor_operator.runs.reporting import (
+    ReportEnd,
+    needs_report,
+    notified_since,
+    report_end,
+    report_of,
+    settle_report,
+)
 from councilor_operator.runs.unseen import UnseenRun, counts_from, times_started, vanished
-from councilor_runner.contract import RunReport
+from councilor_runner.contract import ChannelResult, RunReport
 
 CLOCK_SKEW: Final = timedelta(days=1)
 """How far the clock of a node may be ahead before what its Pods say is not believed."""
@@ -54,8 +61,10 @@ class Accounts:
     """The newly counted runs that need a report Job."""
     reported: tuple[ReportEnd, ...]
     """The report Jobs whose end is newly worked in."""
-    lost_report: bool
-    """Whether the report Job of the last run is gone before its end was seen."""
+    notified: tuple[ChannelResult, ...]
+    """What became of the notifications of those report Jobs."""
+    lost_report: Run | None
+    """The last run, if its report Job is gone before its end was seen."""
     obstacles: Mapping[str, Cause]
     """Job UID to what keeps its Pod from starting."""
     unsettled: datetime | None
@@ -104,7 +113,8 @@ def account(observation: Observation, cron_job: ObservedCronJob | None, now: dat
         unseen=tuple(unseen),
         reports=tuple(endings.reports),
         reported=tuple(reported.values()),
-        lost_report=settled is not before and _last_report(settled) == "unknown",
+        notified=tuple(entry for end in reported.values() for entry in notified_since(before, end)),
+        lost_report=settled.last_run if settled is not before and _last_report(settled) == "unknown" else None,
         obstacles=_obstacles(observation, before, now),
         unsettled=unsettled,
         unfinished=unfinished,

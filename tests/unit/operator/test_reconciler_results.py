@@ -77,12 +77,14 @@ async def test_a_crash_around_the_writes_makes_one_report_job(
 async def test_a_refused_report_job_does_not_hold_up_the_count(cluster: FakeCluster) -> None:
     operator = await settled(cluster)
     await dead_run(cluster, operator)
-    cluster.fail("create-job", RejectedError("jobs is forbidden: exceeded quota", status=403))
+    cluster.fail("create-job", RejectedError("jobs is forbidden:\nexceeded quota", status=403))
     assert await operator.catch_up() == ["status", "event", "event"]
     assert stats(cluster)["failed"] == 1
     assert "reportJob" not in cluster.status["lastRun"]
     notes = {event.reason: event.note for _, event in cluster.events}
-    assert "exceeded quota" in notes["ReportRefused"]
+    assert (
+        "change the Councilor or the rule that it breaks: jobs is forbidden: exceeded quota" in notes["ReportRefused"]
+    )
     assert cluster.status["lastRun"]["executionId"] in notes["ReportRefused"]
     assert await operator.pass_over() == []
     assert sample(operator, "councilor_report_jobs_total", result="refused") == 1
@@ -143,6 +145,36 @@ async def test_the_end_of_an_older_runs_report_job_is_told(cluster: FakeCluster,
     assert sample(operator, "councilor_report_jobs_total", result="failed") == 1
     cluster.reads.clear()
     assert (await operator.pass_over(), cluster.reads) == ([], [])
+
+
+async def test_a_report_job_that_is_gone_before_it_was_read_is_told_once(cluster: FakeCluster) -> None:
+    operator = await settled(cluster)
+    await dead_run(cluster, operator)
+    await operator.catch_up()
+    (job,) = report_jobs(cluster)
+    cluster.events.clear()
+    cluster.collect_job(job["metadata"]["uid"])
+    assert await operator.catch_up() == ["status", "event"]
+    assert [event.reason for _, event in cluster.events] == ["ReportLost"]
+    assert await operator.pass_over() == []
+    assert sample(operator, "councilor_report_jobs_total", result="unknown") == 1
+
+
+async def test_notifications_of_a_report_job_are_counted(cluster: FakeCluster) -> None:
+    operator = await settled(cluster)
+    await dead_run(cluster, operator)
+    await operator.catch_up()
+    (job,) = report_jobs(cluster)
+    told = factories.report_message(
+        executionId=cluster.status["lastRun"]["executionId"],
+        notified=[{"channel": "panel", "delivered": True}, {"channel": "ops", "delivered": False, "reason": "r"}],
+    )
+    cluster.end_job(job["metadata"]["uid"], told)
+    for _ in range(2):
+        await operator.catch_up()
+        await operator.pass_over()
+        for outcome in ("delivered", "failed"):
+            assert sample(operator, "councilor_notifications_total", outcome=outcome) == 1
 
 
 # --- absence ----------------------------------------------------------------------------------------------------------
