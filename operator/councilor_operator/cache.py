@@ -37,6 +37,12 @@ class Store(Generic[Observed]):
         self._groups: dict[str, set[str]] = {}
         self._deleted: dict[str, int] = {}
         self._listed = 0
+        self._newest = 0
+
+    @property
+    def newest(self) -> int:
+        """The latest version heard of: a list that is asked for from now on is at least as new."""
+        return self._newest
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -65,6 +71,7 @@ class Store(Generic[Observed]):
         newest = _version(known) if known is not None else max(self._listed, self._deleted.get(item.uid, 0))
         if newest >= _version(item):
             return False
+        self._newest = max(self._newest, _version(item))
         if known is not None:
             self._ungroup(known)
         self._objects[item.uid] = item
@@ -75,23 +82,24 @@ class Store(Generic[Observed]):
         """Forget an object that was deleted, or that left the watch because it lost its label."""
         # A list that was taken before may still arrive: it must not bring this version back.
         self._deleted[item.uid] = _version(item)
+        self._newest = max(self._newest, _version(item))
         known = self._objects.get(item.uid)
         if known is not None and _version(known) <= _version(item):
             self._ungroup(known)
             del self._objects[item.uid]
 
-    def replace(self, items: Iterable[Observed], list_version: int) -> list[Observed]:
+    def replace(self, items: Iterable[Observed], list_version: int, *, asked_at: int = 0) -> list[Observed]:
         """Take a full list; returns what was new, changed or gone. What the list lacks is gone, unless it is newer.
 
-        A list that is older than the last one shows that the cluster was set back to an earlier state, as from a backup
-        of etcd: what was known is of a future that will not be, and the list counts alone.
+        `asked_at` is `newest` of when it was asked for. A list that is older shows that the cluster was set back to an
+        earlier state, as from a backup of etcd: what was known has never been, and the list counts alone.
         """
         undone: tuple[Observed, ...] = ()
-        if list_version < self._listed:
+        if list_version < asked_at:
             undone = self.snapshot()
             for known in (self._objects, self._groups, self._deleted):
                 known.clear()
-            self._listed = 0
+            self._listed = self._newest = 0
         listed: set[str] = set()
         changed: list[Observed] = []
         for item in items:
@@ -102,6 +110,7 @@ class Store(Generic[Observed]):
         for item in gone:
             self.drop(item)
         self._listed = list_version
+        self._newest = max(self._newest, list_version)
         self._deleted.clear()
         return changed + gone + [item for item in undone if item.uid not in listed]
 

@@ -135,6 +135,7 @@ class Observer:
         items: list[Item] = []
         versions: list[int] = []
         corrections = 0
+        asked_at = store.newest
         async for page in pages:
             items += page.items
             versions.append(page.version)
@@ -143,7 +144,7 @@ class Observer:
                     corrections += store.put(item)
                     found(item)
         # The oldest version: what is newer than the first page may be missing from it.
-        corrected = store.replace(items, min(versions))
+        corrected = store.replace(items, min(versions), asked_at=asked_at)
         corrections += len(corrected)
         if found is not None:
             for item in corrected:

@@ -287,10 +287,11 @@ def test_all_of_one_councilor_may_be_forgotten() -> None:
 # --- a cluster that was set back --------------------------------------------------------------------------------------
 
 
-def test_a_list_of_an_older_version_counts_alone(store: Store[Item]) -> None:
+def test_a_list_that_is_older_than_when_it_was_asked_for_counts_alone(store: Store[Item]) -> None:
     store.replace([Item("kept", 90), Item("same", 3), Item("undone", 95, "x")], 100)
     store.put(Item("late", 120))
-    changes = store.replace([Item("kept", 40), Item("same", 3)], 50)
+    assert store.newest == 120
+    changes = store.replace([Item("kept", 40), Item("same", 3)], 110, asked_at=store.newest)
     assert sorted((item.uid, item.version) for item in changes) == [
         ("kept", 40),
         ("late", 120),
@@ -299,13 +300,18 @@ def test_a_list_of_an_older_version_counts_alone(store: Store[Item]) -> None:
     ]
     assert {item.uid: item.version for item in store.snapshot()} == {"kept": 40, "same": 3}
     assert store.of("x") == []
-    assert store.put(Item("kept", 51))
-    assert store.put(Item("new", 52))
-    assert not store.put(Item("old", 50))
+    assert store.newest == 110
+    assert store.put(Item("kept", 111))
+    assert store.put(Item("new", 112))
+    assert not store.put(Item("old", 110))
 
 
-def test_a_list_of_the_same_version_takes_nothing_back(store: Store[Item]) -> None:
+@pytest.mark.parametrize("version", [100, 101])
+def test_a_list_that_a_watch_overtakes_takes_nothing_back(store: Store[Item], version: int) -> None:
     store.replace([Item("a", 90)], 100)
+    asked_at = store.newest
     store.put(Item("a", 101))
-    assert store.replace([Item("a", 90)], 100) == []
+    store.drop(Item("b", 102))
+    assert store.replace([Item("a", 90), Item("b", 80)], version, asked_at=asked_at) == []
     assert store.get("a") == Item("a", 101)
+    assert store.get("b") is None
