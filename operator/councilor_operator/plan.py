@@ -141,6 +141,8 @@ class Decision:
             or self.unseen
             or self.accounts.lost_report
             or isinstance(self.run_now, StartRun)
+            # Under another schedule nobody can tell any more which times the CronJob has started.
+            or (isinstance(self.action, Apply) and self.accounts.unsettled is not None)
         )
 
 

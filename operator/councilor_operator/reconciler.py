@@ -153,6 +153,7 @@ class Reconciler:
             await self._cluster.jobs_of(councilor) if fresh else known,
             deleted=self._cache.jobs.deleted(councilor.uid),
             lingering=[job.uid for job in known],
+            fresh=fresh,
         )
         pods = {job.uid: await self._cluster.pods_of(job) for job in jobs_to_examine(observation, now)}
         observation = replace(observation, pods=pods)

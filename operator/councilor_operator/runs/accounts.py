@@ -85,9 +85,10 @@ def account(observation: Observation, cron_job: ObservedCronJob | None, now: dat
         started = [] if cron_job is None else times_started(cron_job, since)
         taken = made | {run.scheduled_at for run in unseen}
         jobless = [time for time in started if time not in taken]
-        # The Job of a moment ago may not have been heard of yet.
-        unseen = unseen + [UnseenRun.at_time(time) for time in jobless if time <= now - TOLERANCE]
-        unsettled = next((time + TOLERANCE for time in jobless if time > now - TOLERANCE), None)
+        # The Job of a moment ago may not have been heard of yet. It was made before the CronJob said so.
+        settled_until = now if observation.fresh else now - TOLERANCE
+        unseen = unseen + [UnseenRun.at_time(time) for time in jobless if time <= settled_until]
+        unsettled = next((time + TOLERANCE for time in jobless if time > settled_until), None)
         # The Job's own time: a report has it from the Job's name, which carries no seconds.
         counted = [job.scheduled_at for job in observed if job.uid in endings.finished]
         counted += [run.scheduled_at for run in unseen]

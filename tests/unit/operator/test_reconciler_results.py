@@ -260,6 +260,40 @@ async def test_runs_that_went_while_the_operator_was_down_are_counted_by_the_nex
         assert (found["success"], found["unknown"], found.get("missed", 0)) == (2, 3, 0)
 
 
+@pytest.mark.parametrize("change", [{"value": "2m"}, {"value": "2m", "enabled": False}])
+async def test_a_run_that_went_unseen_just_before_its_schedule_was_changed_is_unknown(
+    cluster: FakeCluster, clock: FixedClock, change: Body
+) -> None:
+    await settled(cluster, spec={"schedule": {"type": "interval", "value": "1m"}})
+    clock.advance(minutes=1)
+    cluster.collect_job(cluster.start_job())
+    cluster.drop_events()
+    cluster.edit_councilor(spec={"schedule": change})
+    clock.advance(seconds=10)
+    operator = Operator(cluster)
+    await operator.observer.list()
+    await operator.catch_up()
+    assert (stats(cluster)["unknown"], stats(cluster)["missed"]) == (1, 0)
+    clock.advance(seconds=100)
+    await operator.pass_over()
+    assert (stats(cluster)["unknown"], stats(cluster)["missed"]) == (1, 0)
+
+
+async def test_a_run_of_a_moment_ago_survives_a_change_of_its_schedule(cluster: FakeCluster, clock: FixedClock) -> None:
+    operator = await settled(cluster, spec={"schedule": {"type": "interval", "value": "1m"}})
+    clock.advance(minutes=1)
+    uid = cluster.start_job()
+    cluster.drop_events()
+    cluster.edit_cron_job({})
+    cluster.edit_councilor(spec={"schedule": {"value": "2m"}})
+    clock.advance(seconds=10)
+    await operator.catch_up()
+    assert (stats(cluster)["unknown"], cluster.status["phase"]) == (0, "Running")
+    cluster.end_job(uid, factories.report_message())
+    await operator.catch_up()
+    assert (stats(cluster)["unknown"], stats(cluster)["success"]) == (0, 1)
+
+
 async def test_jobs_of_a_councilor_that_is_gone_are_not_remembered(cluster: FakeCluster) -> None:
     operator = await settled(cluster)
     uid = cluster.start_job(scheduled=False)
