@@ -5,8 +5,7 @@ everything that follows from the observation alone; the report needs the CronJob
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, TypeGuard
 
@@ -29,12 +28,9 @@ from councilor_operator.names import cron_job_name
 from councilor_operator.observation import Observation
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob
 from councilor_operator.runs.accounts import Accounts, NeededReport, account
-from councilor_operator.runs.causes import Cause
 from councilor_operator.runs.ledger import add_missed
 from councilor_operator.runs.manual import RefuseRun, StartRun, asked_for
 from councilor_operator.runs.missed import missed_times
-from councilor_operator.runs.reporting import ReportEnd
-from councilor_operator.runs.unseen import UnseenRun
 from councilor_operator.schedule import CompiledSchedule, ScheduleError, compile_schedule
 
 # `schedule` names its fields from `spec` on.
@@ -90,10 +86,8 @@ class Decision:
     """Whether the spec wants runs."""
     breaker_open: bool
     """Whether too many runs in a row failed."""
-    ledger: CouncilorStatus
-    """The observed status with every newly ended run counted."""
     accounts: Accounts
-    """What that is made of."""
+    """What is newly counted; its ledger has the missed times, too."""
     restores_cron_job: bool
     """Whether the action makes a CronJob where there was one before."""
     missed: tuple[datetime, ...]
@@ -113,32 +107,12 @@ class Decision:
         return not self.enabled or self.breaker_open
 
     @property
-    def finished(self) -> tuple[Run, ...]:
-        """The newly counted runs."""
-        return self.accounts.finished
-
-    @property
-    def unseen(self) -> tuple[UnseenRun, ...]:
-        """The runs newly counted as unknown."""
-        return self.accounts.unseen
-
-    @property
-    def reported(self) -> tuple[ReportEnd, ...]:
-        """The report Jobs whose end is newly worked in."""
-        return self.accounts.reported
-
-    @property
-    def obstacles(self) -> Mapping[str, Cause]:
-        """Job UID to what keeps its Pod from starting."""
-        return self.accounts.obstacles
-
-    @property
     def rests_on_absence(self) -> bool:
         """Whether it rests on something not being there, which a watch that lags behind would show just the same."""
         return bool(
             self.restores_cron_job
             or self.missed
-            or self.unseen
+            or self.accounts.unseen
             or self.accounts.lost_report
             or isinstance(self.run_now, StartRun)
             # Under another schedule nobody can tell any more which times the CronJob has started.
@@ -162,7 +136,6 @@ def decide(observation: Observation, config: OperatorConfig, now: datetime) -> D
             schedule=None,
             enabled=True,
             breaker_open=False,
-            ledger=ledger,
             accounts=accounts,
             restores_cron_job=False,
             missed=(),
@@ -183,8 +156,7 @@ def decide(observation: Observation, config: OperatorConfig, now: datetime) -> D
         schedule=compiled.schedule,
         enabled=compiled.enabled,
         breaker_open=compiled.breaker_open,
-        ledger=add_missed(ledger, missed),
-        accounts=accounts,
+        accounts=replace(accounts, ledger=add_missed(ledger, missed)),
         restores_cron_job=cron_job is None and ledger.cron_job_name is not None,
         missed=missed,
         reports=reports,

@@ -128,11 +128,11 @@ class Reconciler:
             self._cache.jobs.forget(uid, written.counted_jobs)
             self._metrics.writes.labels("status", "patch").inc()
             scheduled = {job.name: job.scheduled_at for job in observation.jobs}
-            for run in decision.finished:
+            for run in decision.accounts.finished:
                 self._metrics.count_run(run, scheduled.get(run.job_name))
             self._metrics.missed.inc(len(decision.missed))
-            self._metrics.unknown.inc(len(decision.unseen))
-            for end in decision.reported:
+            self._metrics.unknown.inc(len(decision.accounts.unseen))
+            for end in decision.accounts.reported:
                 self._metrics.reports.labels("succeeded" if end.succeeded else "failed").inc()
             self._metrics.reports.labels("refused").inc(len(without_report))
             if decision.accounts.lost_report is not None:

@@ -358,7 +358,7 @@ def test_what_an_older_run_had_told_is_not_known() -> None:
     world.add_job("later", [ended_pod_body(later)], scheduled_at=None, end="Complete", name="later")
     world.step()
     step = end_report(world, message=report_message(executionId=last.execution_id, notified=[PANEL, OPS]))
-    assert [end.succeeded for end in step.decision.reported] == [True]
+    assert [end.succeeded for end in step.decision.accounts.reported] == [True]
     assert step.decision.accounts.notified == ()
 
 
