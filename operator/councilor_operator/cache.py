@@ -37,6 +37,12 @@ class Store(Generic[Observed]):
         self._groups: dict[str, set[str]] = {}
         self._deleted: dict[str, int] = {}
         self._listed = 0
+        self._newest = 0
+
+    @property
+    def newest(self) -> int:
+        """The latest version heard of: a list that is asked for from now on is at least as new."""
+        return self._newest
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -65,6 +71,7 @@ class Store(Generic[Observed]):
         newest = _version(known) if known is not None else max(self._listed, self._deleted.get(item.uid, 0))
         if newest >= _version(item):
             return False
+        self._newest = max(self._newest, _version(item))
         if known is not None:
             self._ungroup(known)
         self._objects[item.uid] = item
@@ -75,13 +82,24 @@ class Store(Generic[Observed]):
         """Forget an object that was deleted, or that left the watch because it lost its label."""
         # A list that was taken before may still arrive: it must not bring this version back.
         self._deleted[item.uid] = _version(item)
+        self._newest = max(self._newest, _version(item))
         known = self._objects.get(item.uid)
         if known is not None and _version(known) <= _version(item):
             self._ungroup(known)
             del self._objects[item.uid]
 
-    def replace(self, items: Iterable[Observed], list_version: int) -> list[Observed]:
-        """Take a full list; returns what was new, changed or gone. What the list lacks is gone, unless it is newer."""
+    def replace(self, items: Iterable[Observed], list_version: int, *, asked_at: int = 0) -> list[Observed]:
+        """Take a full list; returns what was new, changed or gone. What the list lacks is gone, unless it is newer.
+
+        `asked_at` is `newest` of when it was asked for. A list that is older shows that the cluster was set back to an
+        earlier state, as from a backup of etcd: what was known has never been, and the list counts alone.
+        """
+        undone: tuple[Observed, ...] = ()
+        if list_version < asked_at:
+            undone = self.snapshot()
+            for known in (self._objects, self._groups, self._deleted):
+                known.clear()
+            self._listed = self._newest = 0
         listed: set[str] = set()
         changed: list[Observed] = []
         for item in items:
@@ -92,8 +110,9 @@ class Store(Generic[Observed]):
         for item in gone:
             self.drop(item)
         self._listed = list_version
+        self._newest = max(self._newest, list_version)
         self._deleted.clear()
-        return changed + gone
+        return changed + gone + [item for item in undone if item.uid not in listed]
 
     def _ungroup(self, item: Observed) -> None:
         group = self._group(item)
@@ -117,17 +136,17 @@ class JobStore(Store[ObservedJob]):
         # What was not known was dropped before, and may have been worked in and forgotten since.
         known = self.get(item.uid)
         super().drop(item)
-        if known is not None and self.get(item.uid) is None and not item.reports:
+        if known is not None and self.get(item.uid) is None and item.councilor_uid and not item.reports:
             self._gone.setdefault(item.councilor_uid, {})[item.uid] = item
 
     def deleted(self, group: str) -> list[ObservedJob]:
         """Return the deleted Jobs of one Councilor that are remembered."""
         return list(self._gone.get(group, {}).values())
 
-    def forget(self, group: str, uids: Iterable[str]) -> None:
-        """Forget deleted Jobs of one Councilor."""
+    def forget(self, group: str, uids: Iterable[str] | None = None) -> None:
+        """Forget deleted Jobs of one Councilor, all without `uids`."""
         remembered = self._gone.get(group, {})
-        for uid in uids:
+        for uid in tuple(remembered) if uids is None else uids:
             remembered.pop(uid, None)
         if not remembered:
             self._gone.pop(group, None)

@@ -5,10 +5,10 @@ later).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, Protocol
 from uuid import uuid4
 
 from councilor_operator.builders import Manifest
@@ -36,9 +36,9 @@ from councilor_operator.observed import (
     ObservedPod,
     Page,
     RawObject,
+    Watched,
+    read,
 )
-
-Observed = TypeVar("Observed", ObservedCouncilor, ObservedCronJob, ObservedJob)
 
 PAGE_SIZE: Final = 100
 """Objects of a page: two resources of thousands of objects are never in memory as they came."""
@@ -182,7 +182,11 @@ class KubernetesCluster:
             await self._connection.request("POST", path, body=manifest)
         except ConflictError:
             # Ours: the answer to an earlier attempt was lost, or a crash came before the status write.
-            found = ObservedJob.from_object(await self._connection.request("GET", f"{path}/{metadata['name']}"))
+            try:
+                body = await self._connection.request("GET", f"{path}/{metadata['name']}")
+            except NotFoundError:
+                raise ConflictError(f"the Job {metadata['name']} was deleted at the same moment", status=409) from None
+            found = ObservedJob.from_object(body)
             if found.councilor_uid != metadata["labels"][LABEL_COUNCILOR_UID]:
                 message = f"a Job {metadata['name']} that belongs to something else has the name"
                 raise RejectedError(message, status=409) from None
@@ -267,19 +271,19 @@ class Listing:
 
     def councilors(self) -> AsyncIterator[Page[ObservedCouncilor]]:
         """List all Councilors."""
-        return self._all(ObservedCouncilor.from_object, f"{GROUP}/{VERSION}", PLURAL, {})
+        return self._all(ObservedCouncilor, f"{GROUP}/{VERSION}", PLURAL, {})
 
     def cron_jobs(self) -> AsyncIterator[Page[ObservedCronJob]]:
         """List all CronJobs: also a foreign one may have the name that a Councilor needs."""
-        return self._all(ObservedCronJob.from_object, "batch/v1", "cronjobs", {})
+        return self._all(ObservedCronJob, "batch/v1", "cronjobs", {})
 
     def jobs(self) -> AsyncIterator[Page[ObservedJob]]:
         """List all Jobs that carry the operator's label."""
-        return self._all(ObservedJob.from_object, "batch/v1", "jobs", _MANAGED)
+        return self._all(ObservedJob, "batch/v1", "jobs", _MANAGED)
 
     async def _all(
-        self, observe: Callable[[RawObject], Observed], group_version: str, plural: str, selector: Mapping[str, str]
-    ) -> AsyncIterator[Page[Observed]]:
+        self, kind: type[Watched], group_version: str, plural: str, selector: Mapping[str, str]
+    ) -> AsyncIterator[Page[Watched]]:
         for namespace in self._namespaces:
             path = _path(group_version, namespace, plural)
             parameters = {"limit": str(PAGE_SIZE), **selector}
@@ -290,7 +294,7 @@ class Listing:
                     token = page["metadata"].get("continue")
                     # The API server makes the next page while this one is looked at.
                     following = self._ask(path, {**parameters, "continue": token}) if token else None
-                    items = [observe(item) for item in page["items"]]
+                    items = [item for body in page["items"] if (item := read(kind, body)) is not None]
                     yield Page(items, int(page["metadata"]["resourceVersion"]))
             finally:
                 if following is not None:

@@ -39,14 +39,14 @@ def conditions(
         _scheduled(decision, refusal),
         _healthy(
             councilor,
-            decision.ledger,
+            decision.accounts.ledger,
             last_run,
-            _stuck(active, decision.obstacles),
-            _missed(councilor, decision.ledger, active, cron_job),
+            _stuck(active, decision.accounts.obstacles),
+            _missed(councilor, decision.accounts.ledger, active, cron_job),
         )
         or _no_run_yet(councilor, decision, active, refusal),
     )
-    return tuple(_stamped(claim, decision.ledger.conditions, councilor.generation, now) for claim in claims)
+    return tuple(_stamped(claim, decision.accounts.ledger.conditions, councilor.generation, now) for claim in claims)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def _scheduled(decision: Decision, refusal: Refusal | None) -> _Claim:
         message = "no run will come while it is paused: set spec.schedule.enabled to true to resume"
         return _Claim(ConditionType.SCHEDULED, "False", ConditionReason.PAUSED, message)
     if decision.breaker_open:
-        stats = decision.ledger.stats
+        stats = decision.accounts.ledger.stats
         failures = stats.consecutive_failures if stats else 0
         message = (
             f"{plural(failures, 'run')} in a row failed, so no more are started: see status.lastRun, mend the cause, "
@@ -158,7 +158,7 @@ def _missed(
     if missed is None or _ended_after(ledger.last_run, missed) or (unknown is not None and unknown > missed):
         return None
     total = ledger.stats.missed if ledger.stats else 0
-    found = f"no run was started at {missed:%Y-%m-%dT%H:%M:%SZ}, {plural(total, 'time')} missed in all"
+    found = f"no run was started at {time_text(missed)}, {plural(total, 'time')} missed in all"
     if active:
         return (
             f"{found}: Job {active[0].name} was still going on; let spec.schedule come less often, lower "

@@ -91,7 +91,11 @@ class Connection:
             self._count(*target(method, path), code, monotonic() - started)
         if response.status >= 300:
             raise _error(response.status, content, response.headers.get("Retry-After"))
-        answer: dict[str, Any] = json.loads(content)
+        try:
+            answer: dict[str, Any] = json.loads(content)
+        except ValueError as error:
+            # A proxy's page: what stands before the API server may pass by.
+            raise TransientError("the answer is not the API server's: no JSON", status=response.status) from error
         return answer
 
 

@@ -30,7 +30,7 @@ def events(
 
     `run_now` and `without_report` are those of `status.report`.
     """
-    before = {condition.type: condition for condition in decision.ledger.conditions}
+    before = {condition.type: condition for condition in decision.accounts.ledger.conditions}
     found = [
         event
         for condition in status.conditions
@@ -40,13 +40,13 @@ def events(
     # An outage, or the runner that cannot start, was told once; the condition and the counter follow what it costs.
     told = {ConditionReason.RUN_MISSED, ConditionReason.RUNNER_CANNOT_START}
     if decision.missed and (healthy is None or healthy.reason not in told):
-        last = f"{decision.missed[-1]:%Y-%m-%dT%H:%M:%SZ}"
+        last = time_text(decision.missed[-1])
         missed = plural(len(decision.missed), "scheduled run")
         note = f"{missed} not started, the last at {last}; see the condition Healthy"
         found.append(Event("Warning", ConditionReason.RUN_MISSED, "Schedule", note))
-    if decision.unseen:
-        found.append(_unseen_event(decision.unseen))
-    for run in decision.finished:
+    if decision.accounts.unseen:
+        found.append(_unseen_event(decision.accounts.unseen))
+    for run in decision.accounts.finished:
         found += _finished(run)
     return (*found, *_run_now_events(run_now), *_report_events(decision, without_report))
 
@@ -115,7 +115,14 @@ def _report_events(decision: Decision, without_report: Mapping[str, str]) -> lis
         for report in decision.reports
         if report.job_name in without_report
     ]
-    return events + [_reported(end) for end in decision.reported]
+    events += [_reported(end) for end in decision.accounts.reported]
+    if (run := decision.accounts.lost_report) is not None:
+        note = (
+            f"Job {run.report_job} was gone before its end was read, so whether it recorded run {run.execution_id} is "
+            f"unknown; {WHERE_ELSE}"
+        )
+        events.append(Event("Warning", "ReportLost", "Report", note))
+    return events
 
 
 def _reported(end: ReportEnd) -> Event:

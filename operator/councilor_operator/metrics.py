@@ -5,6 +5,7 @@ docs/metrics.md has a line for each; a test holds the two together.
 """
 
 import platform
+from collections.abc import Iterable
 from datetime import datetime
 from itertools import product
 from typing import Final
@@ -20,8 +21,8 @@ from prometheus_client import (
 )
 
 from councilor_operator import __version__
-from councilor_operator.api.status import Run
-from councilor_runner.contract import ExitCode
+from councilor_operator.api.status import NotifiedChannel, Run
+from councilor_runner.contract import ChannelResult, ExitCode
 
 NO_SEVERITY: Final = "none"
 """Severity of a skipped run: Prometheus takes an empty label for a missing one."""
@@ -174,11 +175,11 @@ class Metrics:
         )
         self.reports = Counter(
             "councilor_report_jobs",
-            "Report Jobs by what became of them: made, refused, succeeded, failed.",
+            "Report Jobs by what became of them: made, refused, succeeded, failed, unknown (gone unread).",
             ["result"],
             registry=self.registry,
         )
-        for result in ("made", "refused", "succeeded", "failed"):
+        for result in ("made", "refused", "succeeded", "failed", "unknown"):
             self.reports.labels(result)
         self.run_seconds = Histogram(
             "councilor_run_duration_seconds",
@@ -226,7 +227,11 @@ class Metrics:
             self.start_delay.observe(max(0.0, (run.started_at - scheduled_at).total_seconds()))
         if run.exit_code == ExitCode.NOT_RECORDED:
             self.record_failures.inc()
-        for entry in run.notified or ():
+        self.count_notifications(run.notified or ())
+
+    def count_notifications(self, entries: Iterable[NotifiedChannel | ChannelResult]) -> None:
+        """Count what became of notifications about a run."""
+        for entry in entries:
             self.notifications.labels("delivered" if entry.delivered else "failed").inc()
 
     def count_request(self, verb: str, resource: str, code: str, seconds: float) -> None:

@@ -32,6 +32,8 @@ class Observation:
     """UIDs of Jobs that are gone, but of whose deletion the watch has yet to tell."""
     refusals: Mapping[str, str] = field(default_factory=dict)
     """Job UID to what the API server said when it refused a Pod, for the Jobs of `jobs_without_pod`."""
+    fresh: bool = False
+    """Whether CronJob and then Jobs were just read, not told by watches: a Job that is not there is gone."""
 
     @classmethod
     def of(
@@ -42,6 +44,7 @@ class Observation:
         *,
         deleted: Iterable[ObservedJob] = (),
         lingering: Iterable[str] = (),
+        fresh: bool = False,
     ) -> Self:
         """Return an observation without Pods yet: the one place where runs and the reports about them part."""
         every = tuple(jobs)
@@ -55,6 +58,7 @@ class Observation:
             report_jobs=[job for job in every if job.reports],
             deleted=[job for job in deleted if not job.reports and job.uid not in counted and job.uid not in existing],
             lingering=frozenset(lingering) - existing,
+            fresh=fresh,
         )
 
 

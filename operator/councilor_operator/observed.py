@@ -4,6 +4,7 @@ Decisions take these values, never raw API objects; managed fields and everythin
 which keeps the cache small at thousands of Councilors.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,8 @@ from councilor_operator.constants import (
     LABEL_PURPOSE,
     PURPOSE_REPORT,
 )
+
+logger = logging.getLogger(__name__)
 
 RawObject = Mapping[str, Any]
 
@@ -292,3 +295,22 @@ class ObservedPod:
             waiting_reason=waiting.get("reason") or "",
             unschedulable=scheduled.get("message") or "" if scheduled.get("status") == "False" else "",
         )
+
+
+Watched = TypeVar("Watched", ObservedCouncilor, ObservedCronJob, ObservedJob)
+
+
+def read(kind: type[Watched], body: RawObject) -> Watched | None:
+    """Read an object of a watched resource; None, and a line in the log, for one that is not as the API has it.
+
+    Anybody may make such an object where an older API server or CRD let it through: it must not keep the operator from
+    the others.
+    """
+    try:
+        return kind.from_object(body)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        metadata = _mapping(body.get("metadata"))
+        name = f"{metadata.get('namespace')}/{metadata.get('name')}"
+        what = kind.__name__.removeprefix("Observed")
+        logger.warning("%s %s is left out, it cannot be read: %s", what, name, type(error).__name__)
+        return None

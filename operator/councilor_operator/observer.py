@@ -13,7 +13,7 @@ from councilor_operator.cache import Cache, Store, Versioned
 from councilor_operator.constants import GROUP, PLURAL
 from councilor_operator.errors import ApiError, ConfigurationError, NotFoundError
 from councilor_operator.metrics import Metrics
-from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, Page, RawObject
+from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, Page, RawObject, read
 from councilor_operator.workqueue import WorkQueue
 
 logger = logging.getLogger(__name__)
@@ -61,18 +61,19 @@ class Observer:
 
     def councilor(self, deleted: bool, body: RawObject) -> None:
         """Take a watch event of a Councilor."""
-        item = ObservedCouncilor.from_object(body)
-        self._observe("councilors", self._cache.councilors, item, deleted, (item.uid,))
+        if (item := read(ObservedCouncilor, body)) is not None:
+            self._observe("councilors", self._cache.councilors, item, deleted, (item.uid,))
 
     def cron_job(self, deleted: bool, body: RawObject) -> None:
         """Take a watch event of any CronJob: also a foreign one may have the name that a Councilor needs."""
-        item = ObservedCronJob.from_object(body)
-        named = [councilor.uid for councilor in self._cache.councilors.of(item.full_name)]
-        self._observe("cronjobs", self._cache.cron_jobs, item, deleted, named)
+        if (item := read(ObservedCronJob, body)) is not None:
+            named = [councilor.uid for councilor in self._cache.councilors.of(item.full_name)]
+            self._observe("cronjobs", self._cache.cron_jobs, item, deleted, named)
 
     def job(self, deleted: bool, body: RawObject) -> None:
         """Take a watch event of a Job with the operator's label."""
-        item = ObservedJob.from_object(body)
+        if (item := read(ObservedJob, body)) is None:
+            return
         known = self._cache.jobs.get(item.uid)
         # What has lost its label, or got another one, is missed by the Councilor that it belonged to.
         councilors = {version.councilor_uid for version in (known, item) if version is not None} - {""}
@@ -130,10 +131,11 @@ class Observer:
         pages: AsyncIterator[Page[Item]],
         found: Callable[[Item], None] | None = None,
     ) -> None:
-        """Take a full list; `found` hears of each object while the next page is on its way."""
+        """Take a full list; `found` hears of each object while the next page is on its way, and of what is gone."""
         items: list[Item] = []
         versions: list[int] = []
         corrections = 0
+        asked_at = store.newest
         async for page in pages:
             items += page.items
             versions.append(page.version)
@@ -142,7 +144,11 @@ class Observer:
                     corrections += store.put(item)
                     found(item)
         # The oldest version: what is newer than the first page may be missing from it.
-        corrections += len(store.replace(items, min(versions)))
+        corrected = store.replace(items, min(versions), asked_at=asked_at)
+        corrections += len(corrected)
+        if found is not None:
+            for item in corrected:
+                found(item)
         if self.synced.is_set():
             self._metrics.list_corrections.labels(resource).inc(corrections)
 

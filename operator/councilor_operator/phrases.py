@@ -1,6 +1,6 @@
 """Phrases that conditions and events share. Pure."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final
 
 from councilor_operator.api.status import Run
@@ -18,7 +18,7 @@ def plural(count: int, what: str) -> str:
 
 def time_text(time: datetime | None) -> str:
     """Return a time in UTC, exact to the second; nothing for none."""
-    return f"{time:%Y-%m-%dT%H:%M:%SZ}" if time else ""
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if time else ""
 
 
 def not_recorded(run: Run) -> str:

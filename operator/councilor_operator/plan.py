@@ -5,8 +5,7 @@ everything that follows from the observation alone; the report needs the CronJob
 """
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal, TypeGuard
 
@@ -29,12 +28,9 @@ from councilor_operator.names import cron_job_name
 from councilor_operator.observation import Observation
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob
 from councilor_operator.runs.accounts import Accounts, NeededReport, account
-from councilor_operator.runs.causes import Cause
 from councilor_operator.runs.ledger import add_missed
 from councilor_operator.runs.manual import RefuseRun, StartRun, asked_for
 from councilor_operator.runs.missed import missed_times
-from councilor_operator.runs.reporting import ReportEnd
-from councilor_operator.runs.unseen import UnseenRun
 from councilor_operator.schedule import CompiledSchedule, ScheduleError, compile_schedule
 
 # `schedule` names its fields from `spec` on.
@@ -90,10 +86,10 @@ class Decision:
     """Whether the spec wants runs."""
     breaker_open: bool
     """Whether too many runs in a row failed."""
-    ledger: CouncilorStatus
-    """The observed status with every newly ended run counted."""
     accounts: Accounts
-    """What that is made of."""
+    """What is newly counted; its ledger has the missed times, too."""
+    restores_cron_job: bool
+    """Whether the action makes a CronJob where there was one before."""
     missed: tuple[datetime, ...]
     """Scheduled times newly counted as missed."""
     reports: tuple[Report, ...]
@@ -111,29 +107,17 @@ class Decision:
         return not self.enabled or self.breaker_open
 
     @property
-    def finished(self) -> tuple[Run, ...]:
-        """The newly counted runs."""
-        return self.accounts.finished
-
-    @property
-    def unseen(self) -> tuple[UnseenRun, ...]:
-        """The runs newly counted as unknown."""
-        return self.accounts.unseen
-
-    @property
-    def reported(self) -> tuple[ReportEnd, ...]:
-        """The report Jobs whose end is newly worked in."""
-        return self.accounts.reported
-
-    @property
-    def obstacles(self) -> Mapping[str, Cause]:
-        """Job UID to what keeps its Pod from starting."""
-        return self.accounts.obstacles
-
-    @property
-    def claims_absence(self) -> bool:
+    def rests_on_absence(self) -> bool:
         """Whether it rests on something not being there, which a watch that lags behind would show just the same."""
-        return bool(self.missed or self.unseen or self.accounts.lost_report)
+        return bool(
+            self.restores_cron_job
+            or self.missed
+            or self.accounts.unseen
+            or self.accounts.lost_report
+            or isinstance(self.run_now, StartRun)
+            # Under another schedule nobody can tell any more which times the CronJob has started.
+            or (isinstance(self.action, Apply) and self.accounts.unsettled is not None)
+        )
 
 
 def decide(observation: Observation, config: OperatorConfig, now: datetime) -> Decision:
@@ -152,8 +136,8 @@ def decide(observation: Observation, config: OperatorConfig, now: datetime) -> D
             schedule=None,
             enabled=True,
             breaker_open=False,
-            ledger=ledger,
             accounts=accounts,
+            restores_cron_job=False,
             missed=(),
             reports=reports,
             owns_cron_job=not foreign,
@@ -172,8 +156,8 @@ def decide(observation: Observation, config: OperatorConfig, now: datetime) -> D
         schedule=compiled.schedule,
         enabled=compiled.enabled,
         breaker_open=compiled.breaker_open,
-        ledger=add_missed(ledger, missed),
-        accounts=accounts,
+        accounts=replace(accounts, ledger=add_missed(ledger, missed)),
+        restores_cron_job=cron_job is None and ledger.cron_job_name is not None,
         missed=missed,
         reports=reports,
         owns_cron_job=True,
@@ -183,10 +167,9 @@ def decide(observation: Observation, config: OperatorConfig, now: datetime) -> D
 
 
 def _report(needed: NeededReport, councilor: ObservedCouncilor, config: OperatorConfig) -> Report:
-    try:
-        spec = CouncilorSpec.model_validate(councilor.spec)
-    except ValidationError as error:
-        message = f"the spec does not say whom to tell: {describe_errors(error)}"
+    spec = _spec(councilor)
+    if isinstance(spec, Refusal):
+        message = f"the spec does not say whom to tell: {spec.message}"
         return Report(needed.job_name, needed.run, None, message)
     manifest = build_report_job(councilor, spec, config, job=needed.job, report=needed.report)
     return Report(needed.job_name, needed.run, manifest)
@@ -196,7 +179,14 @@ def _asked_for(
     observation: Observation, ledger: CouncilorStatus, policy: Literal["Forbid", "Replace", "Allow"]
 ) -> StartRun | RefuseRun | None:
     token = observation.councilor.annotations.get(ANNOTATION_RUN_NOW)
-    return asked_for(observation.councilor, token, ledger.last_run_now, policy, observation.jobs)
+    return asked_for(observation.councilor, token, ledger.last_run_now, policy, observation.jobs, observation.deleted)
+
+
+def _spec(councilor: ObservedCouncilor) -> CouncilorSpec | Refusal:
+    try:
+        return CouncilorSpec.model_validate(councilor.spec, by_alias=True, by_name=False)
+    except ValidationError as error:
+        return Refusal(ConditionReason.INVALID_SPEC, describe_errors(error))
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,10 +207,9 @@ def _compile(observation: Observation, ledger: CouncilorStatus, config: Operator
             "needs: rename the Councilor, or remove the other one if nobody needs it, "
             f"`kubectl delete cronjob -n {councilor.namespace} {cron_job_name(councilor.name)}`",
         )
-    try:
-        spec = CouncilorSpec.model_validate(councilor.spec, by_alias=True, by_name=False)
-    except ValidationError as error:
-        return Refusal(ConditionReason.INVALID_SPEC, describe_errors(error))
+    spec = _spec(councilor)
+    if isinstance(spec, Refusal):
+        return spec
     try:
         schedule = compile_schedule(
             type=spec.schedule.type,

@@ -21,6 +21,7 @@ from councilor_operator.config import OperatorConfig
 from councilor_operator.constants import ConditionReason
 from councilor_operator.errors import ApiError, ConflictError, NotFoundError, RejectedError, TransientError
 from councilor_operator.metrics import Metrics
+from councilor_operator.names import cron_job_name
 from councilor_operator.observation import Observation, jobs_to_examine, jobs_without_pod
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob
 from councilor_operator.recorder import EventRecorder
@@ -66,12 +67,9 @@ class Reconciler:
         """Make a pass and decide what follows from its failure."""
         try:
             changed, look_again = await self.reconcile(uid)
-        except NotFoundError:
-            # The Councilor or its namespace vanished during the pass; its deletion is on the way.
-            self._finish(uid, "unchanged")
-        except ConflictError:
-            # Somebody wrote in between. The watch brings the new version and with it the next pass; the retry is for
-            # the case that it does not.
+        except (ConflictError, NotFoundError):
+            # Somebody wrote in between, or something that a write needs vanished. The watch brings the news and with
+            # it the next pass; the retry is for the case that it does not.
             self._retry(uid, "retried", "conflict")
         except TransientError as error:
             self._retry(uid, "retried", "transient", at_least=error.retry_after or 0.0)
@@ -97,16 +95,20 @@ class Reconciler:
         if councilor is None or councilor.deleting:
             # Owner references take CronJob, Jobs and Pods along: nothing to do, no finalizer needed.
             self._queue.forget(uid)
-            self._cache.jobs.forget(uid, [job.uid for job in self._cache.jobs.deleted(uid)])
+            self._cache.jobs.forget(uid)
             return False, None
+        # A status write whose answer was lost.
         self._cache.jobs.forget(uid, councilor.counted_jobs)
         now = self._clock()
         observation = await self._gather(councilor, now)
-        if observation.cron_job is None and councilor.status.get("cronJobName") and await self._is_gone(councilor):
-            return False, None
         decision = plan.decide(observation, self._config, now)
-        if decision.claims_absence:
-            # What a watch has not told yet looks just like what is gone, and what is said now is never taken back.
+        if decision.rests_on_absence:
+            # What a watch has not told yet looks just like what is gone, and neither a run that was started nor what
+            # is said now can be taken back. A Councilor of whose deletion no watch told gets no CronJob again, which
+            # the garbage collector would delete, in turns until the next full list.
+            if not await self._cluster.exists(councilor):
+                self._forget(councilor)
+                return False, None
             observation = await self._gather(councilor, now, fresh=True)
             decision = plan.decide(observation, self._config, now)
         cron_job, refusal = await self._apply(observation, decision, now)
@@ -114,30 +116,36 @@ class Reconciler:
         without_report = await self._make_reports(decision)
         report = status.report(observation, decision, cron_job, refusal, run_now, now, without_report=without_report)
         patch = status.merge_patch(councilor.status, status.document(report.status))
-        # That a counted Job is gone can wait for the next write: its UID is never met again.
-        worth_a_write = bool(patch.keys() - {"countedJobs"})
-        if worth_a_write:
+        if patch:
             # Counters, history and the list of counted Jobs go in this one request. A crash before it leaves the Jobs
             # uncounted, and the next pass counts them; a crash after it leaves them counted.
-            written = await self._cluster.patch_status(councilor, patch)
+            try:
+                written = await self._cluster.patch_status(councilor, patch)
+            except NotFoundError:
+                self._forget(councilor)
+                return decision.action is not None, None
             self._cache.councilors.put(written)
+            self._cache.jobs.forget(uid, written.counted_jobs)
             self._metrics.writes.labels("status", "patch").inc()
             scheduled = {job.name: job.scheduled_at for job in observation.jobs}
-            for run in decision.finished:
+            for run in decision.accounts.finished:
                 self._metrics.count_run(run, scheduled.get(run.job_name))
             self._metrics.missed.inc(len(decision.missed))
-            self._metrics.unknown.inc(len(decision.unseen))
-            for end in decision.reported:
+            self._metrics.unknown.inc(len(decision.accounts.unseen))
+            for end in decision.accounts.reported:
                 self._metrics.reports.labels("succeeded" if end.succeeded else "failed").inc()
             self._metrics.reports.labels("refused").inc(len(without_report))
+            if decision.accounts.lost_report is not None:
+                self._metrics.reports.labels("unknown").inc()
+            self._metrics.count_notifications(decision.accounts.notified)
             self._recorder.record(written, report.events, now)
-        return worth_a_write or decision.action is not None, report.look_again
+        return bool(patch) or decision.action is not None, report.look_again
 
     async def _gather(self, councilor: ObservedCouncilor, now: datetime, *, fresh: bool = False) -> Observation:
         """Collect what a pass looks at; `fresh` asks the API server for what the watches tell otherwise."""
         cron_job = self._cache.cron_job_for(councilor)
-        if fresh and cron_job is not None:
-            cron_job = await self._cluster.find_cron_job(cron_job.namespace, cron_job.name)
+        if fresh:
+            cron_job = await self._find_cron_job(councilor, cron_job)
         known = self._cache.jobs.of(councilor.uid)
         observation = Observation.of(
             councilor,
@@ -145,29 +153,46 @@ class Reconciler:
             await self._cluster.jobs_of(councilor) if fresh else known,
             deleted=self._cache.jobs.deleted(councilor.uid),
             lingering=[job.uid for job in known],
+            fresh=fresh,
         )
         pods = {job.uid: await self._cluster.pods_of(job) for job in jobs_to_examine(observation, now)}
         observation = replace(observation, pods=pods)
         refusals = {job.uid: await self._cluster.refusal_of(job) for job in jobs_without_pod(observation)}
         return replace(observation, refusals={uid: words for uid, words in refusals.items() if words is not None})
 
-    async def _is_gone(self, councilor: ObservedCouncilor) -> bool:
-        """Tell whether a Councilor whose CronJob vanished was deleted itself; if so, forget it.
+    async def _find_cron_job(
+        self, councilor: ObservedCouncilor, known: ObservedCronJob | None
+    ) -> ObservedCronJob | None:
+        """Read a Councilor's CronJob anew and correct the cache, where it was `known`."""
+        found = await self._cluster.find_cron_job(councilor.namespace, cron_job_name(councilor.name))
+        if known is not None and (found is None or found.uid != known.uid):
+            self._cache.cron_jobs.drop(known)
+        if found is not None:
+            self._cache.cron_jobs.put(found)
+        return found
 
-        A watch that had to start anew tells of no deletion. Without this the operator would make a CronJob, and the
-        garbage collector would delete it, in turns until the next full list.
-        """
-        if await self._cluster.exists(councilor):
-            return False
+    def _forget(self, councilor: ObservedCouncilor) -> None:
+        """Forget a Councilor that is gone, whether or not a watch will tell of it."""
         self._cache.councilors.drop(councilor)
+        self._cache.jobs.forget(councilor.uid)
         self._queue.forget(councilor.uid)
-        return True
 
     async def _apply(
         self, observation: Observation, decision: plan.Decision, now: datetime
     ) -> tuple[ObservedCronJob | None, plan.Refusal | None]:
         """Carry out the decision; returns the CronJob afterwards and why it is not as specified, if so."""
-        cron_job, refusal = observation.cron_job, decision.refusal
+        try:
+            cron_job, refusal = await self._carry_out(decision, observation.cron_job, now)
+        except (ConflictError, NotFoundError):
+            # The watch may never tell what became of the one that was known.
+            await self._find_cron_job(observation.councilor, observation.cron_job)
+            raise
+        return cron_job if decision.owns_cron_job else None, refusal
+
+    async def _carry_out(
+        self, decision: plan.Decision, cron_job: ObservedCronJob | None, now: datetime
+    ) -> tuple[ObservedCronJob | None, plan.Refusal | None]:
+        refusal = decision.refusal
         match decision.action:
             case plan.Apply(manifest, fast_forward):
                 try:
@@ -180,7 +205,7 @@ class Reconciler:
                         cron_job, refusal = await self._stop(cron_job, refusal)
             case plan.Suspend() if cron_job is not None and refusal is not None:
                 cron_job, refusal = await self._stop(cron_job, refusal)
-        return cron_job if decision.owns_cron_job else None, refusal
+        return cron_job, refusal
 
     async def _run_now(
         self,
@@ -199,6 +224,8 @@ class Reconciler:
                 return None
             case RefuseRun() as refused:
                 return refused.done(now)
+            case StartRun(was_made=True) as start:
+                return start.done(now)
             case StartRun(token) if refusal is not None or cron_job is None or decision.manifest is None:
                 reason = refusal.reason if refusal else ConditionReason.CRON_JOB_REFUSED
                 return RefuseRun(token, reason, "there is nothing to run until the condition Ready is True").done(now)
@@ -228,7 +255,7 @@ class Reconciler:
             try:
                 await self._cluster.create_job(report.manifest)
             except RejectedError as error:
-                refused[report.job_name] = f"the API server refuses the Job: {error.message[:600]}"
+                refused[report.job_name] = describe_rejection("Job", error.message, error.causes)
             else:
                 self._metrics.writes.labels("job", "create").inc()
                 self._metrics.reports.labels("made").inc()

@@ -59,25 +59,24 @@ def report(
     if refusal is None and decision.schedule is not None and cron_job is not None and not decision.suspended:
         upcoming = next_times(decision.schedule, after=now, count=NEXT_RUNS, anchor=cron_job.anchor)
         due = [time + LATE for time in upcoming[:1]]
-        if (check := next_check(decision.schedule, cron_job, decision.ledger.accounted_until)) is not None:
+        if (check := next_check(decision.schedule, cron_job, decision.accounts.ledger.accounted_until)) is not None:
             # A time that is due already waits for a run to end; its Job will tell.
             due.append(check if check > now else now + TOLERANCE)
 
-    if decision.accounts.unfinished or observation.deleted:
-        # What was deleted leaves the list of counted Jobs once this status is known to be written.
+    if decision.accounts.unfinished:
         due.append(now)
     if decision.accounts.unsettled is not None:
         due.append(decision.accounts.unsettled)
 
-    accounted_until, last_run = decision.ledger.accounted_until, decision.ledger.last_run
+    accounted_until, last_run = decision.accounts.ledger.accounted_until, decision.accounts.ledger.last_run
     if cron_job is not None:
         # A schedule that was changed, and what was written off for it, starts a new account.
-        since = counts_from(decision.ledger, cron_job)
+        since = counts_from(decision.accounts.ledger, cron_job)
         accounted_until = max(since, accounted_until or since)
     if last_run is not None and last_run.report_job in without_report:
         last_run = last_run.model_copy(update={"report_job": None})
     zone = decision.schedule.time_zone if decision.schedule else None
-    status = decision.ledger.model_copy(
+    status = decision.accounts.ledger.model_copy(
         update={
             "observed_generation": councilor.generation,
             "conditions": conditions(councilor, decision, cron_job, refusal, active=active, last_run=last_run, now=now),
@@ -90,12 +89,13 @@ def report(
             "time_zone": zone,
             "next_run_times": tuple(_local(time, zone) for time in upcoming) if upcoming and zone else None,
             "active": tuple(
-                active_run(councilor, councilor.agent_id, job, decision.obstacles.get(job.uid)) for job in active
+                active_run(councilor, councilor.agent_id, job, decision.accounts.obstacles.get(job.uid))
+                for job in active
             )
             or None,
             "last_run": last_run,
             "accounted_until": accounted_until,
-            "last_run_now": run_now or decision.ledger.last_run_now,
+            "last_run_now": run_now or decision.accounts.ledger.last_run_now,
         }
     )
     return Report(

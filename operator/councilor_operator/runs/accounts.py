@@ -17,9 +17,16 @@ from councilor_operator.runs.causes import Cause, obstacle
 from councilor_operator.runs.ledger import add_unknown, fold, withdraw_missed
 from councilor_operator.runs.missed import LIMIT, TOLERANCE
 from councilor_operator.runs.outcome import finished_run, last_report
-from councilor_operator.runs.reporting import ReportEnd, needs_report, report_end, report_of, settle_report
+from councilor_operator.runs.reporting import (
+    ReportEnd,
+    needs_report,
+    notified_since,
+    report_end,
+    report_of,
+    settle_report,
+)
 from councilor_operator.runs.unseen import UnseenRun, counts_from, times_started, vanished
-from councilor_runner.contract import RunReport
+from councilor_runner.contract import ChannelResult, RunReport
 
 CLOCK_SKEW: Final = timedelta(days=1)
 """How far the clock of a node may be ahead before what its Pods say is not believed."""
@@ -54,8 +61,10 @@ class Accounts:
     """The newly counted runs that need a report Job."""
     reported: tuple[ReportEnd, ...]
     """The report Jobs whose end is newly worked in."""
-    lost_report: bool
-    """Whether the report Job of the last run is gone before its end was seen."""
+    notified: tuple[ChannelResult, ...]
+    """What became of the notifications of those report Jobs."""
+    lost_report: Run | None
+    """The last run, if its report Job is gone before its end was seen."""
     obstacles: Mapping[str, Cause]
     """Job UID to what keeps its Pod from starting."""
     unsettled: datetime | None
@@ -76,9 +85,10 @@ def account(observation: Observation, cron_job: ObservedCronJob | None, now: dat
         started = [] if cron_job is None else times_started(cron_job, since)
         taken = made | {run.scheduled_at for run in unseen}
         jobless = [time for time in started if time not in taken]
-        # The Job of a moment ago may not have been heard of yet.
-        unseen = unseen + [UnseenRun.at_time(time) for time in jobless if time <= now - TOLERANCE]
-        unsettled = next((time + TOLERANCE for time in jobless if time > now - TOLERANCE), None)
+        # The Job of a moment ago may not have been heard of yet. It was made before the CronJob said so.
+        settled_until = now if observation.fresh else now - TOLERANCE
+        unseen = unseen + [UnseenRun.at_time(time) for time in jobless if time <= settled_until]
+        unsettled = next((time + TOLERANCE for time in jobless if time > settled_until), None)
         # The Job's own time: a report has it from the Job's name, which carries no seconds.
         counted = [job.scheduled_at for job in observed if job.uid in endings.finished]
         counted += [run.scheduled_at for run in unseen]
@@ -104,7 +114,8 @@ def account(observation: Observation, cron_job: ObservedCronJob | None, now: dat
         unseen=tuple(unseen),
         reports=tuple(endings.reports),
         reported=tuple(reported.values()),
-        lost_report=settled is not before and _last_report(settled) == "unknown",
+        notified=tuple(entry for end in reported.values() for entry in notified_since(before, end)),
+        lost_report=settled.last_run if settled is not before and _last_report(settled) == "unknown" else None,
         obstacles=_obstacles(observation, before, now),
         unsettled=unsettled,
         unfinished=unfinished,
@@ -133,7 +144,9 @@ def _endings(observation: Observation, before: CouncilorStatus, since: datetime 
         if not gone and (job.end is None or job.uid not in observation.pods):
             continue
         told = last_report(pods)
-        if gone and job.uid not in active and _accounted(job, since):
+        # A time that was called missed was accounted for without this Job, and is taken back.
+        late = job.scheduled_at is not None and job.scheduled_at == before.last_missed_time
+        if gone and not late and job.uid not in active and _accounted(job, since):
             found.worked_in.append(job.uid)
         elif job.end is None or (told is None and not pods and (gone or job.end.outcome == "Complete")):
             # Without a Pod nobody can say what a Job that completed came to, nor why a deleted one failed.

@@ -37,7 +37,6 @@ _IMAGE += "pull Secrets (COUNCILOR_RUNNER_IMAGE_PULL_SECRETS)"
 # Waiting reasons that do not pass by themselves while nothing changes (kubelet, pkg/kubelet/images and kuberuntime).
 _WAITING: Final = {
     "ImagePullBackOff": _IMAGE,
-    "ErrImagePull": _IMAGE,
     "ErrImageNeverPull": (
         "the image of the runner is not on the node, and its pull policy is Never: load it there, or set "
         "COUNCILOR_RUNNER_IMAGE_PULL_POLICY of the operator to IfNotPresent"
@@ -55,6 +54,8 @@ _WAITING: Final = {
         "see `kubectl describe pod`"
     ),
 }
+# The kubelet tries and waits in turns: one word for both, or the status would change with every look.
+_SYNONYMS: Final = {"ErrImagePull": "ImagePullBackOff"}
 STUCK_REASONS: Final = frozenset(_WAITING)
 NOT_STARTED: Final = STUCK_REASONS | {UNSCHEDULABLE, POD_REFUSED}
 """Reasons with which no process of the runner has come to life."""
@@ -107,8 +108,9 @@ def refused(job: ObservedJob, words: str | None) -> Cause:
 
 
 def _stuck(pod: ObservedPod) -> Cause | None:
-    if pod.waiting_reason in _WAITING:
-        return Cause(pod.waiting_reason, _WAITING[pod.waiting_reason])
+    reason = _SYNONYMS.get(pod.waiting_reason, pod.waiting_reason)
+    if reason in _WAITING:
+        return Cause(reason, _WAITING[reason])
     return Cause(UNSCHEDULABLE, _UNSCHEDULABLE) if pod.unschedulable else None
 
 

@@ -2,7 +2,8 @@
 
 The UIDs of counted Jobs stand in the status beside the counters and are written with them in one request, and so does
 the time up to which every scheduled run is accounted for. A crash before that write forgets all of it, a crash after it
-keeps all; a UID leaves the list only when its Job is gone and can never be met again.
+keeps all; a UID leaves the list only when its Job is gone and can never be met again, with the next one that comes:
+its leaving is worth no write of its own.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -34,14 +35,16 @@ def fold(
             last_success = max(run.completed_at, last_success or run.completed_at)
     # A run that is seen late takes its place among the others.
     recent.sort(key=_ended, reverse=True)
-    counted = {*(status.counted_jobs or ()), *runs, *worked_in}
+    counted = frozenset(status.counted_jobs or ())
+    if added := {*runs, *worked_in} - counted:
+        counted = (counted | added).intersection(existing)
     return status.model_copy(
         update={
             "stats": stats,
             "last_run": last,
             "last_success_time": last_success,
             "recent_runs": tuple(recent[:RECENT_RUNS]) or None,
-            "counted_jobs": tuple(sorted(counted.intersection(existing))) or None,
+            "counted_jobs": tuple(sorted(counted)) or None,
         }
     )
 

@@ -32,6 +32,8 @@ class StartRun:
     token: str
     job_name: str
     replaces: tuple[ObservedJob, ...]
+    was_made: bool = False
+    """Whether it was made before, and is gone already: only the status does not say so yet."""
 
     def done(self, now: datetime) -> RunNow:
         """Return what the status says afterwards."""
@@ -57,8 +59,12 @@ def asked_for(
     handled: RunNow | None,
     policy: Literal["Forbid", "Replace", "Allow"],
     jobs: Sequence[ObservedJob],
+    deleted: Sequence[ObservedJob] = (),
 ) -> StartRun | RefuseRun | None:
-    """Return what a token asks for; None when there is none, or when it was handled before."""
+    """Return what a token asks for; None when there is none, or when it was handled before.
+
+    `jobs` exist; `deleted` are remembered and not worked in yet.
+    """
     token = (token or "").strip()[:TOKEN_LIMIT]
     if not token or (handled is not None and handled.token == token):
         return None
@@ -67,6 +73,8 @@ def asked_for(
     before = f"{handled.token} {handled.at.isoformat()}" if handled else ""
     digest = hashlib.sha256("\n".join((councilor.uid, before, token)).encode()).hexdigest()[:_HASH_LENGTH]
     job_name = f"{cron_job_name(councilor.name)}-{digest}"
+    if any(job.name == job_name for job in deleted):
+        return StartRun(token, job_name, replaces=(), was_made=True)
     active = tuple(job for job in jobs if job.end is None and job.name != job_name)
     if active and policy == "Forbid":
         return RefuseRun(

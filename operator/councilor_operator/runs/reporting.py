@@ -13,7 +13,7 @@ from councilor_operator.api.status import CouncilorStatus, Run
 from councilor_operator.observed import ObservedJob, ObservedPod
 from councilor_operator.runs.causes import NOT_STARTED
 from councilor_operator.runs.outcome import last_report, notified_channels
-from councilor_runner.contract import ExitCode, Reason, RunReport
+from councilor_runner.contract import ChannelResult, ExitCode, Reason, RunReport
 
 _DATABASE = frozenset({Reason.DATABASE_UNREACHABLE, Reason.DATABASE_REFUSED})
 
@@ -85,3 +85,15 @@ def settle_report(before: CouncilorStatus, ends: Iterable[ReportEnd], existing: 
     if end is not None and end.told is not None and end.told.execution_id == last.execution_id:
         update |= {"recorded": end.told.recorded, "notified": notified_channels(end.told)}
     return before.model_copy(update={"last_run": last.model_copy(update=update)})
+
+
+def notified_since(before: CouncilorStatus, end: ReportEnd) -> tuple[ChannelResult, ...]:
+    """Return whom a report Job told or failed to tell, without those whom its run had told itself.
+
+    Nothing where it is not about the last run: what an older one had told is not known any more.
+    """
+    last, told = before.last_run, end.told
+    if last is None or told is None or end.job_name != last.report_job or told.execution_id != last.execution_id:
+        return ()
+    delivered = {entry.channel for entry in last.notified or () if entry.delivered}
+    return tuple(entry for entry in told.notified if entry.channel not in delivered)

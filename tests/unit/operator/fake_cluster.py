@@ -23,6 +23,7 @@ from tests import factories
 from tests.factories import Body, FixedClock, merged, rfc3339
 
 Operation = Literal[
+    "exists",
     "find",
     "apply",
     "suspend",
@@ -208,6 +209,7 @@ class FakeCluster:
         return None if body is None else ObservedCronJob.from_object(copy.deepcopy(body))
 
     async def exists(self, councilor: ObservedCouncilor) -> bool:
+        self._fail("exists")
         self.reads.append("exists")
         return councilor.uid in self.councilors
 

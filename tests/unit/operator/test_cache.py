@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from councilor_operator.cache import Cache, JobStore, Store
+from councilor_operator.constants import LABEL_COUNCILOR_UID
 from tests import factories
 from tests.unit.operator.test_builders import build
 
@@ -215,8 +216,8 @@ def test_of_two_cron_jobs_of_one_name_the_newer_one_counts() -> None:
 # --- Jobs that are gone -----------------------------------------------------------------------------------------------
 
 
-def remembered(jobs: JobStore) -> list[str]:
-    return [job.uid for job in jobs.deleted(factories.UID)]
+def remembered(jobs: JobStore, group: str = factories.UID) -> list[str]:
+    return [job.uid for job in jobs.deleted(group)]
 
 
 def test_the_last_state_of_a_deleted_job_is_remembered_until_it_is_worked_in() -> None:
@@ -262,3 +263,55 @@ def test_report_jobs_are_not_remembered() -> None:
     jobs.put(report)
     jobs.drop(report)
     assert remembered(jobs) == []
+
+
+def test_jobs_of_nobody_are_not_remembered() -> None:
+    jobs = JobStore()
+    nobodys = factories.job(uid="a", resource_version="5", labels={LABEL_COUNCILOR_UID: ""})
+    jobs.put(nobodys)
+    jobs.drop(nobodys)
+    assert remembered(jobs, "") == []
+
+
+def test_all_of_one_councilor_may_be_forgotten() -> None:
+    jobs = JobStore()
+    for uid in "ab":
+        jobs.put(factories.job(uid=uid, resource_version="5"))
+    jobs.replace([], 9)
+    jobs.forget("another")
+    assert sorted(remembered(jobs)) == ["a", "b"]
+    jobs.forget(factories.UID)
+    assert remembered(jobs) == []
+
+
+# --- a cluster that was set back --------------------------------------------------------------------------------------
+
+
+def test_a_list_that_is_older_than_when_it_was_asked_for_counts_alone(store: Store[Item]) -> None:
+    store.replace([Item("kept", 90), Item("same", 3), Item("undone", 95, "x")], 100)
+    store.put(Item("late", 120))
+    assert store.newest == 120
+    changes = store.replace([Item("kept", 40), Item("same", 3)], 110, asked_at=store.newest)
+    assert sorted((item.uid, item.version) for item in changes) == [
+        ("kept", 40),
+        ("late", 120),
+        ("same", 3),
+        ("undone", 95),
+    ]
+    assert {item.uid: item.version for item in store.snapshot()} == {"kept": 40, "same": 3}
+    assert store.of("x") == []
+    assert store.newest == 110
+    assert store.put(Item("kept", 111))
+    assert store.put(Item("new", 112))
+    assert not store.put(Item("old", 110))
+
+
+@pytest.mark.parametrize("version", [100, 101])
+def test_a_list_that_a_watch_overtakes_takes_nothing_back(store: Store[Item], version: int) -> None:
+    store.replace([Item("a", 90)], 100)
+    asked_at = store.newest
+    store.put(Item("a", 101))
+    store.drop(Item("b", 102))
+    assert store.replace([Item("a", 90), Item("b", 80)], version, asked_at=asked_at) == []
+    assert store.get("a") == Item("a", 101)
+    assert store.get("b") is None

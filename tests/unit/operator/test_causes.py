@@ -45,7 +45,7 @@ class Stuck:
 UNSCHEDULABLE = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": f"0/3 {SECRET}"}
 STUCK = {
     "ImagePullBackOff": Stuck([waiting("ImagePullBackOff")], "ImagePullBackOff", ("COUNCILOR_RUNNER_IMAGE", "Secrets")),
-    "ErrImagePull": Stuck([waiting("ErrImagePull")], "ErrImagePull", ("COUNCILOR_RUNNER_IMAGE",)),
+    "ErrImagePull": Stuck([waiting("ErrImagePull")], "ImagePullBackOff", ("COUNCILOR_RUNNER_IMAGE",)),
     "ErrImageNeverPull": Stuck([waiting("ErrImageNeverPull")], "ErrImageNeverPull", ("IMAGE_PULL_POLICY", "load it")),
     "InvalidImageName": Stuck([waiting("InvalidImageName")], "InvalidImageName", ("COUNCILOR_RUNNER_IMAGE", "correct")),
     "CreateContainerConfigError": Stuck(

@@ -231,3 +231,20 @@ async def test_a_job_that_is_refused_is_told_once(cluster: FakeCluster) -> None:
     assert run_now(cluster)["reason"] == "JobRefused"
     assert "quota" in run_now(cluster)["message"]
     assert await operator.pass_over() == []
+
+
+async def test_a_token_that_cannot_be_noted_makes_no_second_job_after_the_first_is_gone(cluster: FakeCluster) -> None:
+    operator = await settled(cluster)
+    annotate(cluster, "t")
+    cluster.fail("status", RejectedError("forbidden", status=403), times=9)
+    assert await operator.catch_up() == ["create-job"]
+    (job,) = cluster.jobs.values()
+    cluster.deliver(operator.observer)
+    cluster.collect_job(job["metadata"]["uid"])
+    for _ in range(3):
+        await operator.catch_up()
+        assert await operator.wait(600) == []
+    cluster.recover()
+    await operator.wait(600)
+    assert run_now(cluster)["jobName"] == job["metadata"]["name"]
+    assert (cluster.jobs, cluster.status["stats"]["unknown"]) == ({}, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -16,7 +17,7 @@ from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, Obse
 from councilor_operator.observer import Observer
 from councilor_operator.workqueue import WorkQueue
 from tests import factories
-from tests.factories import NOW, UID, FixedClock, merged
+from tests.factories import NOW, UID, Body, FixedClock, merged
 from tests.unit.operator.test_builders import build
 
 
@@ -25,6 +26,7 @@ class Lists:
 
     def __init__(self) -> None:
         self.items: tuple[list[ObservedCouncilor], list[ObservedCronJob], list[ObservedJob]] = ([], [], [])
+        self.version = 1000
         self.failures: list[Exception] = []
         self.order: list[str] = []
 
@@ -35,15 +37,15 @@ class Lists:
 
     async def councilors(self) -> AsyncIterator[Page[ObservedCouncilor]]:
         self._next("councilors")
-        yield Page(self.items[0], 1000)
+        yield Page(self.items[0], self.version)
 
     async def cron_jobs(self) -> AsyncIterator[Page[ObservedCronJob]]:
         self._next("cron_jobs")
-        yield Page(self.items[1], 1000)
+        yield Page(self.items[1], self.version)
 
     async def jobs(self) -> AsyncIterator[Page[ObservedJob]]:
         self._next("jobs")
-        yield Page(self.items[2], 1000)
+        yield Page(self.items[2], self.version)
 
 
 class Parts:
@@ -168,10 +170,10 @@ async def test_the_councilors_of_a_page_are_looked_at_before_the_next_page_is_th
 @pytest.mark.parametrize("versions", [(900, 1000), (1000, 900)])
 async def test_a_list_is_as_old_as_its_oldest_page(parts: Parts, versions: tuple[int, int]) -> None:
     """One list for each namespace: what was born between the two belongs to neither."""
-    parts.observer.councilor(False, factories.councilor_body(resource_version="950"))
 
     class Paged(Lists):
         async def councilors(self) -> AsyncIterator[Page[ObservedCouncilor]]:
+            parts.observer.councilor(False, factories.councilor_body(resource_version="950"))
             for version in versions:
                 yield Page([], version)
 
@@ -235,6 +237,7 @@ async def test_a_list_counts_what_the_watches_did_not_tell(parts: Parts) -> None
     parts.observer.job(False, factories.job_body(resource_version="400"))
     unheard_of = factories.cron_job(build(), resource_version="1001")
     parts.lists.items = ([factories.councilor(resource_version="101")], [unheard_of], [])
+    parts.lists.version = 1001
     await parts.observer.list()
     assert corrections(parts) == {"councilors": 1, "cronjobs": 1, "jobs": 1}
     await parts.observer.list()
@@ -253,3 +256,55 @@ async def test_without_the_crd_the_process_ends_and_says_how_to_get_it(parts: Pa
     parts.lists.failures = [NotFoundError("the server could not find the requested resource", status=404)]
     with pytest.raises(ConfigurationError, match="kubectl apply --server-side -f crds/"):
         await parts.observer.resync(timedelta(hours=1))
+
+
+async def test_a_councilor_that_only_a_list_shows_to_be_gone_gets_a_last_pass(parts: Parts) -> None:
+    parts.lists.items = ([factories.councilor()], [], [])
+    await parts.observer.list()
+    await parts.queued()
+    parts.lists.items = ([], [], [])
+    await parts.observer.list()
+    assert await parts.queued() == [UID]
+    assert len(parts.cache.councilors) == 0
+
+
+async def test_a_list_of_a_cluster_that_was_set_back_is_believed(parts: Parts) -> None:
+    parts.observer.councilor(False, factories.councilor_body(resource_version="5000"))
+    parts.observer.councilor(False, factories.councilor_body(uid="u", name="undone", resource_version="5001"))
+    await parts.queued()
+    parts.lists.items = ([factories.councilor(resource_version="700")], [], [])
+    await parts.observer.list()
+    assert sorted(await parts.queued()) == sorted([UID, "u"])
+    assert [(item.uid, item.resource_version) for item in parts.cache.councilors.snapshot()] == [(UID, "700")]
+    parts.observer.councilor(False, factories.councilor_body(resource_version="1001"))
+    assert await parts.queued() == [UID]
+
+
+UNREADABLE: dict[str, tuple[str, Body]] = {
+    "a CronJob without a creation": (
+        "cron_job",
+        merged(factories.cron_job_body(build()), {"metadata": {"creationTimestamp": None}}),
+    ),
+    "a Job with a time that is none": ("job", merged(factories.job_body(), {"status": {"startTime": "soon"}})),
+    "a Job with a condition that is none": (
+        "job",
+        merged(factories.job_body(), {"status": {"conditions": ["Failed"]}}),
+    ),
+    "a Councilor without a generation": (
+        "councilor",
+        merged(factories.councilor_body(), {"metadata": {"generation": None}}),
+    ),
+}
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+@pytest.mark.parametrize(("kind", "body"), UNREADABLE.values(), ids=UNREADABLE)
+async def test_what_cannot_be_read_is_left_out_and_named(
+    parts: Parts, kind: str, body: Body, deleted: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        getattr(parts.observer, kind)(deleted, body)
+    assert await parts.queued() == []
+    metadata = body["metadata"]
+    assert f"{kind.title().replace('_', '')} {metadata['namespace']}/{metadata['name']} is left out" in caplog.text
+    assert "soon" not in caplog.text

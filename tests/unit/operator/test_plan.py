@@ -507,7 +507,7 @@ def test_runs_that_ended_before_the_change_was_seen_count_for_the_new_spec() -> 
 def test_the_other_counters_survive_a_change() -> None:
     world = broken()
     world.edit({"title": "T"})
-    stats = world.step().decision.ledger.stats
+    stats = world.step().decision.accounts.ledger.stats
     assert stats is not None
     assert (stats.failed, stats.total_executions, stats.consecutive_failures) == (2, 2, 0)
 
@@ -519,10 +519,10 @@ def test_an_ended_job_is_counted_once() -> None:
     world = World.settled()
     world.add_job("j", [ended_pod_body(report_message())], end="Complete")
     first = world.step()
-    assert [run.result for run in first.decision.finished] == ["success"]
-    assert first.decision.ledger.counted_jobs == ("j",)
+    assert [run.result for run in first.decision.accounts.finished] == ["success"]
+    assert first.decision.accounts.ledger.counted_jobs == ("j",)
     second = world.step()
-    assert second.decision.finished == ()
+    assert second.decision.accounts.finished == ()
     assert second.patch == {}
 
 
@@ -531,7 +531,7 @@ def test_runs_are_counted_whatever_became_of_the_spec(spec: Body) -> None:
     world = World.settled()
     world.edit(spec)
     world.add_job("j", [ended_pod_body(report_message())], end="Complete")
-    assert [run.result for run in world.step().decision.finished] == ["success"]
+    assert [run.result for run in world.step().decision.accounts.finished] == ["success"]
     assert world.step().patch == {}
 
 
@@ -539,7 +539,7 @@ def test_runs_are_counted_when_a_foreign_cron_job_took_the_name() -> None:
     world = World.settled()
     foreign("other", None)(world)
     world.add_job("j", [ended_pod_body(report_message())], end="Complete")
-    assert [run.result for run in world.step().decision.finished] == ["success"]
+    assert [run.result for run in world.step().decision.accounts.finished] == ["success"]
 
 
 MINUTE = timedelta(minutes=1)

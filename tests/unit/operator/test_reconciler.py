@@ -505,6 +505,22 @@ async def test_a_cron_job_that_vanished_during_the_pass_comes_back(cluster: Fake
     assert conditions(cluster)["Ready"] == ("True", "Reconciled")
 
 
+@pytest.mark.parametrize("value", ["5 9 * * *", "0 9 * * *", "nonsense"])
+async def test_a_cron_job_of_whose_deletion_nobody_told_is_not_believed_in_for_ever(
+    cluster: FakeCluster, value: str
+) -> None:
+    operator = await settled(cluster)
+    cluster.delete_cron_job()
+    cluster.drop_events()
+    cluster.edit_councilor(spec={"title": "T", "schedule": {"value": value}})
+    await operator.catch_up()
+    assert operator.passes("retried") == 1
+    await operator.wait(5)
+    assert len(cluster.cron_jobs) == (value != "nonsense")
+    assert operator.passes("retried") == 1
+    assert conditions(cluster)["Ready"][0] == ("False" if value == "nonsense" else "True")
+
+
 async def test_one_bad_councilor_does_not_stop_the_others(operator: Operator, cluster: FakeCluster) -> None:
     uids = [f"uid-{number}" for number in range(5)]
     for number, uid in enumerate(uids):
@@ -651,13 +667,35 @@ async def test_counted_jobs_leave_the_list_with_their_jobs(cluster: FakeCluster,
         await operator.catch_up()
         clock.advance(minutes=10)
         cluster.collect_job(uid)
-        # Its UID waits for the next write: it is worth none of its own.
+        # Its UID waits for the next run that is counted: it is worth no write of its own.
         assert await operator.catch_up() == []
         assert cluster.status["countedJobs"] == [uid]
     assert stats(cluster)["totalExecutions"] == 5
-    cluster.edit_councilor(spec={"title": "x"})
+
+
+async def test_a_job_that_came_and_went_for_a_time_accounted_for_is_worked_in_once(
+    cluster: FakeCluster, clock: FixedClock
+) -> None:
+    """Somebody made the Job of a counted run again from its manifest, and it went before a pass saw it."""
+    operator = await settled(cluster, spec={"schedule": {"type": "interval", "value": "1m"}})
+    clock.advance(minutes=1)
+    due = clock()
+    cluster.run()
     await operator.catch_up()
-    assert "countedJobs" not in cluster.status
+    clock.advance(seconds=20)
+    again = cluster.start_job(at=due)
+    cluster.end_job(again, factories.report_message())
+    cluster.deliver(operator.observer)
+    cluster.collect_job(again)
+    assert await operator.catch_up() == ["status"]
+    assert operator.cache.jobs.deleted(UID) == []
+    cluster.reads.clear()
+    passes = operator.passes("unchanged")
+    assert await operator.wait(1) == []
+    assert await operator.pass_over() == []
+    assert cluster.reads == []
+    assert operator.passes("unchanged") == passes + 1
+    assert stats(cluster)["totalExecutions"] == 1
 
 
 async def test_a_watch_that_lags_behind_a_list_counts_no_run_twice(cluster: FakeCluster) -> None:
@@ -667,14 +705,14 @@ async def test_a_watch_that_lags_behind_a_list_counts_no_run_twice(cluster: Fake
     ended = factories.merged(cluster.jobs[uid], {})
     await operator.catch_up()
     cluster.collect_job(uid)
-    cluster.edit_councilor(spec={"title": "x"})
+    following = cluster.run(scheduled=False)
     await operator.observer.list()
     await operator.drain()
-    assert "countedJobs" not in cluster.status
+    assert cluster.status["countedJobs"] == [following]
     ended["metadata"]["resourceVersion"] = str(int(ended["metadata"]["resourceVersion"]) + 1)
     operator.observer.job(False, ended)
     await operator.drain()
-    assert stats(cluster)["totalExecutions"] == 1
+    assert stats(cluster)["totalExecutions"] == 2
 
 
 async def test_the_metrics_count_what_the_status_counts(cluster: FakeCluster) -> None:
@@ -751,7 +789,7 @@ async def _live(steps: list[str | tuple[Operation, bool]]) -> None:
     assert counted["totalExecutions"] == sum(expected.values())
     assert conditions(cluster)["Ready"] == ("True", "Reconciled")
     assert cluster.status["observedGeneration"] == cluster.councilor["metadata"]["generation"]
-    assert sorted(cluster.status.get("countedJobs", [])) == sorted(cluster.jobs)
+    assert set(cluster.status.get("countedJobs", [])) >= set(cluster.jobs)
     assert await operator.pass_over() == []
 
 

@@ -315,13 +315,51 @@ def test_a_report_job_that_is_gone_before_it_was_read_is_unknown() -> None:
     assert last is not None
     world.jobs.pop(last.report_job or "")
     step = world.step()
-    assert step.decision.claims_absence
+    assert step.decision.rests_on_absence
     last = step.report.status.last_run
     assert last is not None
     assert last.report_result == "unknown"
     assert step.reasons["Healthy"] == ("False", "RecordFailed")
     assert "unknown" in step.messages["Healthy"]
+    assert step.events == [("Warning", "ReportLost")]
+    assert last.execution_id in step.report.events[0].note
+    assert last.report_job is not None
+    assert last.report_job in step.report.events[0].note
     assert world.step().patch == {}
+
+
+PANEL = {"channel": "panel", "delivered": True}
+OPS_LATER = {"channel": "ops", "delivered": False, "reason": "waits until the run is recorded"}
+OPS = {"channel": "ops", "delivered": True}
+NOTIFIED: dict[str, tuple[list[Body], list[Body], list[tuple[str, bool]]]] = {
+    "nobody": ([], [], []),
+    "all of them": ([], [PANEL, OPS], [("panel", True), ("ops", True)]),
+    "those that were left": ([PANEL, OPS_LATER], [PANEL, OPS], [("ops", True)]),
+    "in vain": ([PANEL, OPS_LATER], [PANEL, OPS_LATER], [("ops", False)]),
+    "none was left": ([PANEL, OPS], [PANEL, OPS], []),
+}
+
+
+@pytest.mark.parametrize(("by_run", "at_last", "expected"), NOTIFIED.values(), ids=NOTIFIED)
+def test_whom_a_report_job_told(by_run: list[Body], at_last: list[Body], expected: list[tuple[str, bool]]) -> None:
+    world, step = dead_run(message=report_message(exitCode=20, recorded=False, notified=by_run), exit_code=20)
+    last = step.report.status.last_run
+    assert last is not None
+    step = end_report(world, message=report_message(executionId=last.execution_id, notified=at_last))
+    assert [(entry.channel, entry.delivered) for entry in step.decision.accounts.notified] == expected
+    assert world.step().decision.accounts.notified == ()
+
+
+def test_what_an_older_run_had_told_is_not_known() -> None:
+    world, step = dead_run(message=report_message(exitCode=20, recorded=False, notified=[PANEL]), exit_code=20)
+    last = step.report.status.last_run
+    assert last is not None
+    later = report_message(completedAt=factories.rfc3339(world.now))
+    world.add_job("later", [ended_pod_body(later)], scheduled_at=None, end="Complete", name="later")
+    world.step()
+    step = end_report(world, message=report_message(executionId=last.execution_id, notified=[PANEL, OPS]))
+    assert [end.succeeded for end in step.decision.accounts.reported] == [True]
+    assert step.decision.accounts.notified == ()
 
 
 def test_a_spec_that_does_not_parse_gets_no_report_and_is_counted() -> None:
@@ -334,6 +372,17 @@ def test_a_spec_that_does_not_parse_gets_no_report_and_is_counted() -> None:
     assert "spec.notifications.channels" in request.message
     assert step.report.status.stats is not None
     assert step.report.status.stats.failed == 1
+
+
+def test_the_spec_is_read_by_the_names_of_the_api() -> None:
+    """A name of the operator's own code is no field: Ready and the report say the same."""
+    world = World.settled()
+    world.add_job("run", [ended_pod_body(exit_code=137, reason="OOMKilled")], scheduled_at=None, end="Failed")
+    world.edit({"suspend_after_failures": 3})
+    step = world.step()
+    (request,) = step.decision.reports
+    assert request.manifest is None
+    assert step.messages["Ready"] in request.message
 
 
 def test_an_invalid_schedule_does_not_keep_a_run_from_being_reported() -> None:

@@ -314,7 +314,7 @@ MESSAGES: list[tuple[str, Callable[[], World], str, list[str]]] = [
         "Healthy",
         ["is read-only"],
     ),
-    ("image", lambda: stuck([pod_body(waiting={"reason": "ErrImagePull"})]), "Healthy", ["ErrImagePull", "image"]),
+    ("image", lambda: stuck([pod_body(waiting={"reason": "ErrImagePull"})]), "Healthy", ["ImagePullBackOff", "image"]),
     ("no Pod", lambda: stuck([], active=0), "Healthy", ["quota", "no Pod"]),
     ("ready", lambda: World.of(), "Ready", [factories.NAME]),
 ]
@@ -756,10 +756,19 @@ def test_runs_in_the_way_of_others_do_not_flood_the_events() -> None:
     world = stuck([pod_body(waiting={"reason": "ImagePullBackOff"})])
     world.edit({"schedule": {"type": "interval", "value": "1m"}})
     world.step()
-    events = []
+    events: list[tuple[str, str]] = []
     for minute in range(30):
         world.now += timedelta(minutes=1)
         reason = "ErrImagePull" if minute % 2 else "ImagePullBackOff"
         world.pods["j"] = [pod_body(waiting={"reason": reason})]
         events += world.step().events
     assert events == []
+
+
+def test_a_kubelet_that_pulls_and_waits_in_turns_is_told_once() -> None:
+    world = stuck([pod_body(waiting={"reason": "ErrImagePull"})])
+    world.step()
+    for reason in ("ImagePullBackOff", "ErrImagePull", "ImagePullBackOff"):
+        world.now += timedelta(seconds=20)
+        world.pods["j"] = [pod_body(waiting={"reason": reason})]
+        assert world.step().patch == {}

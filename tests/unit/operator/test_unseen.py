@@ -179,6 +179,21 @@ def test_a_list_that_is_ahead_of_the_watch_counts_once() -> None:
     assert unknown_in(world) == 0
 
 
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_missed_time_whose_job_came_late_and_went_unseen_is_a_run(ended: bool) -> None:
+    world = hourly()
+    world.now = at("10:02")
+    assert stats(world.step()).missed == 1
+    uid = fire(world, at("10:00"))
+    if ended:
+        end(world, uid, at("10:03"))
+    collect(world, uid, told=True)
+    world.now = at("10:04")
+    step = world.step()
+    assert (stats(step).missed, stats(step).unknown) == (0, 1)
+    assert world.step().patch == {}
+
+
 # --- times without a Job ----------------------------------------------------------------------------------------------
 
 

@@ -106,7 +106,7 @@ class World:
         before = dict(observation.councilor.status)
         patch = status.merge_patch(before, status.document(report.status))
         self.councilor["status"] = merge_patched(before, patch)
-        for uid in before.get("countedJobs", ()):
+        for uid in ObservedCouncilor.from_object(self.councilor).counted_jobs:
             self.deleted.pop(uid, None)
         return Step(decision, report, patch)
 
