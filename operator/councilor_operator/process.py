@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Awaitable
@@ -92,10 +93,19 @@ async def run(config: OperatorConfig) -> None:
                 namespaces=config.namespaces,
             )
 
+        terminated = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            # Until kopf takes them over at its own start. In a container's first process they would do nothing.
+            asyncio.get_running_loop().add_signal_handler(number, terminated.set)
+
+        async def until_terminated() -> None:
+            await terminated.wait()
+
         resync = timedelta(seconds=config.resync_seconds)
         checks = health.Health(observer=observer, queue=queue, limits=health.Limits.of_resync(resync), clock=utc_now)
         await until_first_ends(
             watch(),
+            until_terminated(),
             observer.resync(resync),
             recorder.work(),
             *([health.serve(config.listen_address, config.health_port, checks)] if config.health_port else []),
