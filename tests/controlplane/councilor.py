@@ -138,10 +138,14 @@ class Councilor:
         assert found is not None
         return found
 
-    def fire(self, every: timedelta = timedelta(hours=1)) -> Object:
-        """Let an interval of this length be due in a second or two; returns the Job that its CronJob makes."""
+    def make_due(self) -> None:
+        """Let an interval of one hour be due in a second or two."""
+        self.set_last_fired(timedelta(minutes=59, seconds=58))
+
+    def fire(self) -> Object:
+        """Let an interval of one hour be due in a second or two; returns the Job that its CronJob makes."""
         before = {job["metadata"]["uid"] for job in self.jobs()}
-        self.set_last_fired(every - timedelta(seconds=2))
+        self.make_due()
 
         def made() -> Object | None:
             return next((job for job in self.jobs() if job["metadata"]["uid"] not in before), None)

@@ -7,6 +7,7 @@ full list (COUNCILOR_RESYNC_SECONDS, and 30 s for a request of its own that is l
 is found by that list alone.
 """
 
+import json
 import os
 import random
 import signal
@@ -27,6 +28,7 @@ from tests.controlplane.launcher import ControlPlane
 from tests.controlplane.process import OperatorProcess
 from tests.controlplane.proxy import Proxy
 
+ALL_COUNCILORS = "/" + "/".join(COUNCILORS)
 OWNER_LABEL = "conductor.community/councilor-uid"
 
 
@@ -170,11 +172,12 @@ def test_the_operator_lives_through_a_fault_in_its_work(
 
 
 def test_what_was_deleted_unseen_is_noticed(
-    api: Api, namespace: str, control_plane: ControlPlane, operator: OperatorProcess
+    api: Api, namespace: str, control_plane: ControlPlane, operator: OperatorProcess, operator_account: Account
 ) -> None:
     """The operator sleeps, and the new API server remembers nothing of that time: 410 Gone for every watch."""
     make(api, namespace, ["kept", "edited", "bereft", "deleted"])
     wait_until_equal(api, namespace)
+    seen = api.request("GET", ALL_COUNCILORS).json()["metadata"]["resourceVersion"]
 
     operator.freeze()
     # Ends the watches before anything goes into them: what a frozen process has received it reads when it wakes.
@@ -187,12 +190,33 @@ def test_what_was_deleted_unseen_is_noticed(
         lambda: api.get(CRON_JOBS, namespace, "deleted") is None, "the CronJob of the deleted Councilor is collected"
     )
     kill_api_server(api, control_plane)
+    assert is_gone(api, seen)
     mark = control_plane.audit_mark()
     operator.thaw()
 
     wait_until_equal(api, namespace)
+    eventually(
+        lambda: listed_by_informer(control_plane, operator_account, mark) == {"councilors", "cronjobs", "jobs"},
+        "every watch begins with a new list",
+    )
     writes = control_plane.operator_writes(namespace, since=mark)
     assert [write for write in writes if write.endswith(("/deleted", "/deleted/status"))] == []
+
+
+def is_gone(api: Api, version: str) -> bool:
+    """Tell whether a watch that goes on from a version is answered with 410 Gone."""
+    parameters = {"watch": "true", "resourceVersion": version, "timeoutSeconds": "1"}
+    events = [json.loads(line) for line in api.request("GET", ALL_COUNCILORS, params=parameters).text.splitlines()]
+    return [(event["type"], event["object"].get("code")) for event in events] == [("ERROR", 410)]
+
+
+def listed_by_informer(plane: ControlPlane, account: Account, mark: int) -> set[str]:
+    """Return which resources kopf has listed since a mark: after its start, it does so for 410 Gone alone."""
+    return {
+        entry["objectRef"]["resource"]
+        for entry in plane.requests_of(account.user, since=mark)
+        if entry["verb"] == "list" and entry.get("userAgent", "").startswith("kopf/")
+    }
 
 
 def test_a_deletion_that_was_not_told_starts_no_quarrel_with_the_garbage_collector(

@@ -2,7 +2,7 @@
 
 import platform
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -125,7 +125,7 @@ def test_the_life_of_a_councilor(
 
     # Missed: a minute after its first time, which comes in a second or two, that has passed for good.
     prevented = Councilor.create(api, full, "prevented", schedule=hourly)
-    prevented.set_last_fired(timedelta(minutes=59, seconds=58))
+    prevented.make_due()
     prevented.wait_for_condition("Healthy", "False", "RunMissed", seconds=120)
     scraped.wait_for(1, "councilor_missed_runs_total")
     assert prevented.status["stats"]["missed"] == 1
