@@ -94,11 +94,15 @@ class Api:
         """Delete an object and, in the background, what it owns."""
         self.request("DELETE", _path(kind, namespace, name), params={"propagationPolicy": "Background"})
 
+    def wait_for_none(self, kind: Kind, namespace: str) -> None:
+        """Wait until a namespace has no object of a kind."""
+        eventually(lambda: not self.list(kind, namespace), f"no {kind[1]} are left in {namespace}")
+
     def make_namespace(self, name: str) -> str:
         """Create a namespace and wait until its default service account is there."""
         _ok(self.request("POST", "/api/v1/namespaces", json={"metadata": {"name": name}}))
         eventually(
-            lambda: self.get(("api/v1", "serviceaccounts"), name, "default"), f"namespace {name} has no service account"
+            lambda: self.get(("api/v1", "serviceaccounts"), name, "default"), f"namespace {name} has a service account"
         )
         return name
 

@@ -1,10 +1,10 @@
 """A Councilor in a real cluster, as the tests of the operator handle it: create, edit, run, and ask about it."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from tests.controlplane import pods
+from tests.controlplane import cron, pods
 from tests.controlplane.api import COUNCILORS, CRON_JOBS, EVENTS, JOBS, RESOURCE_QUOTAS, Api, Object, eventually
 from tests.controlplane.launcher import ControlPlane
 
@@ -102,15 +102,15 @@ class Councilor:
         events = self.api.list(EVENTS, self.namespace)
         return [event["reason"] for event in events if about.items() <= event["regarding"].items()]
 
-    def annotate(self, key: str, value: str) -> None:
-        """Set an annotation."""
+    def annotate(self, key: str, value: str | None) -> None:
+        """Set an annotation, or remove it."""
         self.api.patch(COUNCILORS, self.namespace, self.name, {"metadata": {"annotations": {key: value}}})
 
     def edit(self, **spec: Any) -> None:
         """Change its spec."""
         self.api.patch(COUNCILORS, self.namespace, self.name, {"spec": spec})
 
-    def wait_for_condition(self, kind: str, status: str = "", reason: str = "") -> Object:
+    def wait_for_condition(self, kind: str, status: str = "", reason: str = "", *, seconds: float = 60.0) -> Object:
         """Wait for a condition of the newest generation; any status or reason if not given."""
 
         def reached() -> Object | None:
@@ -120,7 +120,7 @@ class Councilor:
             matches = status in {"", found.get("status")} and reason in {"", found.get("reason")}
             return found if fresh and matches else None
 
-        return eventually(reached, f"condition {kind} {status} {reason} of {self.name}")
+        return eventually(reached, f"condition {kind} {status} {reason} of {self.name}", seconds=seconds)
 
     def wait_for_phase(self, phase: str) -> None:
         """Wait until its status says so."""
@@ -141,14 +141,22 @@ class Councilor:
         return found
 
     def make_due(self) -> None:
-        """Let an interval of one minute be due in a second or two."""
-        self.set_last_fired(timedelta(seconds=58))
+        """Let an interval of one hour be due in a second or two."""
+        self.set_last_fired(timedelta(minutes=59, seconds=58))
+
+    def fire(self) -> Object:
+        """Let an interval of one hour be due in a second or two; returns the Job that its CronJob makes."""
+        before = {job["metadata"]["uid"] for job in self.jobs()}
+        self.make_due()
+
+        def made() -> Object | None:
+            return next((job for job in self.jobs() if job["metadata"]["uid"] not in before), None)
+
+        return eventually(made, f"the CronJob of {self.name} fires")
 
     def set_last_fired(self, ago: timedelta) -> None:
         """Set back when its CronJob last fired: what has passed since counts as missed."""
-        last = (datetime.now(tz=UTC) - ago).strftime(pods.UTC_FORMAT)
-        body = {"status": {"lastScheduleTime": last}}
-        self.api.patch(CRON_JOBS, self.namespace, self.name, body, subresource="status")
+        cron.set_last_fired(self.api, self.namespace, self.name, ago)
 
     def run_to_end(self, control_plane: ControlPlane, job: str, **report: Any) -> None:
         """Run it by hand, with what its runner reports, and wait until the run is counted."""

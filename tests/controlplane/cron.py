@@ -14,6 +14,12 @@ def plain_cron_job(name: str, schedule: str = "0 0 1 1 *") -> Object:
     return {"metadata": {"name": name}, "spec": {"schedule": schedule, "jobTemplate": template}}
 
 
+def set_last_fired(api: Api, namespace: str, name: str, ago: timedelta) -> None:
+    """Set back when a CronJob last fired: the controller starts the latest of the times that have come since."""
+    last = (datetime.now(tz=UTC) - ago).strftime(pods.UTC_FORMAT)
+    api.patch(CRON_JOBS, namespace, name, {"status": {"lastScheduleTime": last}}, subresource="status")
+
+
 def wait_for_controller(api: Api, namespace: str) -> None:
     """Wait until the controller has looked at every CronJob of a namespace as it is now.
 
@@ -26,8 +32,7 @@ def wait_for_controller(api: Api, namespace: str) -> None:
         api.patch(CRON_JOBS, namespace, cron_job["metadata"]["name"], body)
     name = f"touched-{touch[:8]}"
     api.create(CRON_JOBS, namespace, plain_cron_job(name, "@every 1m"))
-    last = (datetime.now(tz=UTC) - timedelta(seconds=58)).strftime(pods.UTC_FORMAT)
-    api.patch(CRON_JOBS, namespace, name, {"status": {"lastScheduleTime": last}}, subresource="status")
+    set_last_fired(api, namespace, name, timedelta(seconds=58))
 
     def fired() -> bool:
         owners = [job["metadata"].get("ownerReferences", [{}])[0].get("name") for job in api.list(JOBS, namespace)]

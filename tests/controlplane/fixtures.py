@@ -1,10 +1,11 @@
-"""pytest fixtures: one control plane with the CRD for the session, an operator and a namespace for each test that
-asks."""
+"""pytest fixtures: one control plane with the CRD for the session, one operator for each module that asks, and a
+namespace for each test."""
 
 import itertools
 import re
 import socket
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -20,12 +21,8 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A running control plane."""
-    plane = ControlPlane(tmp_path_factory.mktemp("control-plane"))
-    plane.up()
-    try:
+    with running_plane(tmp_path_factory.mktemp("control-plane")) as plane:
         yield plane
-    finally:
-        plane.down()
 
 
 @pytest.fixture(scope="session")
@@ -37,9 +34,8 @@ def kubeconfig(control_plane: ControlPlane) -> Path:
 @pytest.fixture(scope="session")
 def api(kubeconfig: Path) -> Iterator[Api]:
     """The API server as administrator."""
-    client = Api(kubeconfig)
-    yield client
-    client.close()
+    with closing(Api(kubeconfig)) as client:
+        yield client
 
 
 @pytest.fixture
@@ -52,18 +48,51 @@ def namespace(api: Api, request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def operator_account(api: Api, kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Account:
     """The service account of an installed operator."""
-    namespace = api.make_namespace("councilor-operator")
-    return make_account(api, kubeconfig, tmp_path_factory.mktemp("account"), namespace)
+    return installed_account(api, kubeconfig, tmp_path_factory.mktemp("account"))
+
+
+@pytest.fixture(scope="module")
+def shared_operator(operator_account: Account, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    """The operator of a module's tests, with no more rights than an installation gives it.
+
+    `operator_process` starts it. It ends with the module, so that the operator that another module brings along is
+    alone on the control plane; tests of the same module that bring one stop this one.
+    """
+    process = OperatorProcess(
+        operator_account.kubeconfig,
+        tmp_path_factory.mktemp("operator") / "operator.log",
+        health_port=free_port(),
+        COUNCILOR_METRICS_PORT=str(free_port()),
+    )
+    try:
+        yield process
+    finally:
+        process.stop()
 
 
 @pytest.fixture
-def operator_process(operator_account: Account, tmp_path: Path) -> Iterator[OperatorProcess]:
-    """The operator, started with no more rights than an installation gives it."""
-    process = OperatorProcess(operator_account.kubeconfig, tmp_path / "operator.log", health_port=free_port())
-    process.start()
-    yield process
-    process.stop()
-    assert "Traceback" not in process.log.read_text(), f"the operator logged a fault: {process.log.read_text()[-4000:]}"
+def operator_process(shared_operator: OperatorProcess) -> Iterator[OperatorProcess]:
+    """The operator, running; a test may end it and start it again."""
+    with shared_operator.faultless():
+        if not shared_operator.running:
+            shared_operator.start()
+        yield shared_operator
+
+
+@contextmanager
+def running_plane(state: Path) -> Iterator[ControlPlane]:
+    """Run a control plane whose state is in a folder of its own."""
+    plane = ControlPlane(state)
+    try:
+        plane.up()
+        yield plane
+    finally:
+        plane.down()
+
+
+def installed_account(api: Api, kubeconfig: Path, folder: Path) -> Account:
+    """Make the account of an operator that watches all namespaces, in a namespace like that of an installation."""
+    return make_account(api, kubeconfig, folder, api.make_namespace("councilor-operator"))
 
 
 def install_crd(control_plane: ControlPlane) -> Path:
@@ -82,4 +111,12 @@ def free_port() -> int:
         return port
 
 
-__all__ = ["api", "control_plane", "kubeconfig", "namespace", "operator_account", "operator_process"]
+__all__ = [
+    "api",
+    "control_plane",
+    "kubeconfig",
+    "namespace",
+    "operator_account",
+    "operator_process",
+    "shared_operator",
+]

@@ -68,6 +68,10 @@ class ControlPlane:
                     writes.append(f"{entry['verb']} {'/'.join(word for word in words if word)}")
         return writes
 
+    def has_written(self, namespace: str, count: int, *, since: int) -> bool:
+        """Tell whether the operator wrote so often in a namespace since a mark."""
+        return len(self.operator_writes(namespace, since=since)) >= count
+
     def requests_of(self, user: str, *, since: int) -> Iterator[dict[str, Any]]:
         """Yield the API server's records of a user's requests since a mark; that of a watch when it begins, too."""
         with self.audit_log.open() as log:

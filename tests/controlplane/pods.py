@@ -13,7 +13,7 @@ def pod_of(api: Api, job: Object) -> Object:
     namespace, uid = job["metadata"]["namespace"], job["metadata"]["uid"]
     found = eventually(
         lambda: api.list(PODS, namespace, f"batch.kubernetes.io/controller-uid={uid}") or None,
-        f"Job {job['metadata']['name']} has no Pod",
+        f"Job {job['metadata']['name']} has a Pod",
     )
     return found[-1]
 
@@ -49,7 +49,7 @@ def wait_for_end(api: Api, job: Object) -> None:
             condition["type"] in {"Complete", "Failed"} for condition in now.get("status", {}).get("conditions", ())
         )
 
-    eventually(ended, f"Job {name} did not end")
+    eventually(ended, f"Job {name} ends")
 
 
 def run_out_of_time(api: Api, job: Object) -> None:

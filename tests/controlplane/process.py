@@ -4,9 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Self
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.controlplane.api import eventually
 
@@ -36,10 +40,29 @@ class OperatorProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self.log = log
 
+    @contextmanager
+    def alive(self) -> Iterator[Self]:
+        """Start it, and end it afterwards; it has to live through all that comes in between, see `faultless`."""
+        try:
+            with self.faultless():
+                self.start()
+                yield self
+        finally:
+            self.stop()
+
+    @contextmanager
+    def faultless(self) -> Iterator[Self]:
+        """Fail unless it logs no fault until the end, and ends by nobody's hand but the test's."""
+        mark = self.log_mark()
+        yield self
+        assert self._process is None or self.running, f"the operator ended: {self.logged(since=mark)[-4000:]}"
+        logged = self.logged(since=mark)
+        assert "Traceback" not in logged, f"the operator logged a fault: {logged[-4000:]}"
+
     def start(self) -> None:
         """Start it and wait until it is ready."""
         self.launch()
-        eventually(self._healthy, f"the operator is not ready, see its log:\n{self.log}", seconds=30)
+        eventually(self._healthy, f"the operator is ready; its log: {self.log}", seconds=30)
 
     def launch(self) -> None:
         """Start it."""
@@ -71,12 +94,33 @@ class OperatorProcess:
         eventually(lambda: self._last_list() > before, "the operator lists everything again")
 
     def _last_list(self) -> float:
-        lines = httpx.get(self._metrics, timeout=5).text.splitlines()
-        name = "councilor_operator_last_list_timestamp_seconds "
-        return next(float(line.removeprefix(name)) for line in lines if line.startswith(name))
+        return self.sample("councilor_operator_last_list_timestamp_seconds") or 0.0
+
+    def metrics(self) -> str:
+        """Return what Prometheus gets now; needs COUNCILOR_METRICS_PORT."""
+        return httpx.get(self._metrics, timeout=10).text
+
+    def sample(self, metric: str, /, **labels: str) -> float | None:
+        """Return a sample of its metrics now, None if there is none; needs COUNCILOR_METRICS_PORT."""
+        for family in text_string_to_metric_families(self.metrics()):
+            for sample in family.samples:
+                if sample.name == metric and sample.labels == labels:
+                    return float(sample.value)
+        return None
+
+    def log_mark(self) -> int:
+        """Return a point in its log, for `logged`."""
+        return self.log.stat().st_size if self.log.exists() else 0
+
+    def logged(self, *, since: int = 0) -> str:
+        """Return what it logged since a mark."""
+        return self.log.read_bytes()[since:].decode()
 
     def stop(self) -> int:
         """Ask it to end and wait; returns the exit code."""
+        if self.running:
+            # Frozen, it would not hear of it.
+            self.thaw()
         return self._end(signal.SIGTERM)
 
     def probe(self, path: str) -> httpx.Response:
@@ -97,7 +141,7 @@ class OperatorProcess:
 
     def _healthy(self) -> bool:
         if self._process is not None and self._process.poll() is not None:
-            raise AssertionError(f"the operator ended: {self.log.read_text()[-4000:]}")
+            raise AssertionError(f"the operator ended: {self.logged()[-4000:]}")
         try:
             return self.probe("/readyz").status_code == 200
         except httpx.TransportError:

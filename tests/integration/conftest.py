@@ -9,12 +9,29 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
 from councilor_runner.store import Store
-from tests.controlplane.fixtures import api, control_plane, kubeconfig, namespace, operator_account, operator_process
+from tests.controlplane.fixtures import (
+    api,
+    control_plane,
+    kubeconfig,
+    namespace,
+    operator_account,
+    operator_process,
+    shared_operator,
+)
 from tests.mongodb import Mongod
 from tests.runner.trials import trials
 from tests.runner.world import World, world_on
 
-__all__ = ["api", "control_plane", "kubeconfig", "namespace", "operator_account", "operator_process", "trials"]
+__all__ = [
+    "api",
+    "control_plane",
+    "kubeconfig",
+    "namespace",
+    "operator_account",
+    "operator_process",
+    "shared_operator",
+    "trials",
+]
 
 
 @pytest.fixture

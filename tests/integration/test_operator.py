@@ -1,13 +1,11 @@
 """The operator against a real API server and real controllers: what a user does, and what has to follow."""
 
-from datetime import UTC, datetime, timedelta
-from functools import partial
-
 import pytest
 
-from councilor_runner.contract import ENV_CONTRACT, Reason, RunContract
+from councilor_operator.constants import ANNOTATION_RUN_NOW
+from councilor_runner.contract import ENV_CONTRACT, RunContract
 from tests.controlplane import pods
-from tests.controlplane.api import COUNCILORS, CRON_JOBS, JOBS, PODS, Api, Object, eventually
+from tests.controlplane.api import CRON_JOBS, Api, Object, eventually
 from tests.controlplane.councilor import Councilor, condition
 from tests.controlplane.launcher import ControlPlane
 from tests.controlplane.process import OperatorProcess
@@ -55,9 +53,8 @@ def test_any_text_reaches_the_runner_as_it_was_written(api: Api, namespace: str)
 
 
 def test_a_scheduled_run_is_counted_once_and_shown(api: Api, namespace: str, control_plane: ControlPlane) -> None:
-    councilor = Councilor.create(api, namespace, "minute", schedule={"type": "interval", "value": "1m"})
-    councilor.make_due()
-    job = eventually(lambda: next(iter(councilor.jobs()), None), "the CronJob fires")
+    councilor = Councilor.create(api, namespace, "hour", schedule={"type": "interval", "value": "1h"})
+    job = councilor.fire()
     pods.start(api, job)
     status = eventually(
         lambda: councilor.status if councilor.status["phase"] == "Running" else None, "the run shows as active"
@@ -97,10 +94,10 @@ def test_a_manual_run_is_counted_too(api: Api, namespace: str, control_plane: Co
 def test_run_now_starts_one_run_for_each_token(api: Api, namespace: str) -> None:
     councilor = Councilor.create(api, namespace, "now", schedule={"type": "cron", "value": "@yearly", "enabled": False})
 
-    councilor.annotate("conductor.community/run-now", "first")
+    councilor.annotate(ANNOTATION_RUN_NOW, "first")
     job = eventually(lambda: next(iter(councilor.jobs()), None), "the Job of the first token")
     eventually(lambda: councilor.status.get("lastRunNow", {}).get("token") == "first", "the token stands in the status")
-    councilor.annotate("conductor.community/run-now", "second")
+    councilor.annotate(ANNOTATION_RUN_NOW, "second")
     refused = eventually(
         lambda: councilor.status["lastRunNow"] if councilor.status["lastRunNow"]["token"] == "second" else None,
         "the second token is handled",
@@ -109,9 +106,49 @@ def test_run_now_starts_one_run_for_each_token(api: Api, namespace: str) -> None
     pods.start(api, job)
     pods.finish(api, job, pods.report_of(job, councilor.get()))
     assert councilor.wait_for_runs(1)["lastRun"]["trigger"] == "manual"
-    councilor.annotate("conductor.community/run-now", "third")
+    councilor.annotate(ANNOTATION_RUN_NOW, "third")
     eventually(lambda: len(councilor.jobs()) == 2, "the Job of the third token")
     assert councilor.status["phase"] in {"Paused", "Running"}
+
+
+def test_a_token_that_is_annotated_again_starts_nothing(api: Api, namespace: str) -> None:
+    councilor = Councilor.create(api, namespace, "again", concurrencyPolicy="Allow")
+    councilor.annotate(ANNOTATION_RUN_NOW, "token")
+    handled = eventually(lambda: councilor.status.get("lastRunNow"), "the token is handled")
+    (job,) = councilor.jobs()
+
+    councilor.annotate(ANNOTATION_RUN_NOW, None)
+    councilor.annotate(ANNOTATION_RUN_NOW, "token")
+    pods.start(api, job)
+    pods.finish(api, job, pods.report_of(job, councilor.get()))
+    # Counted in a pass that comes after the annotation.
+    councilor.wait_for_runs(1)
+    councilor.annotate(ANNOTATION_RUN_NOW, None)
+    councilor.annotate(ANNOTATION_RUN_NOW, "token")
+    # What came in before this Councilor has been looked at when this one has.
+    Councilor.create(api, namespace, "later")
+
+    assert councilor.status["lastRunNow"] == handled
+    assert [item["metadata"]["name"] for item in councilor.jobs()] == [job["metadata"]["name"]]
+
+
+def test_run_now_starts_a_run_beside_another_one_where_that_is_allowed(api: Api, namespace: str) -> None:
+    councilor = Councilor.create(api, namespace, "beside", concurrencyPolicy="Allow")
+    councilor.annotate(ANNOTATION_RUN_NOW, "first")
+    (first,) = eventually(councilor.jobs, "the Job of the first token")
+    pods.start(api, first)
+    councilor.wait_for_phase("Running")
+
+    councilor.annotate(ANNOTATION_RUN_NOW, "second")
+    eventually(lambda: len(councilor.status["active"]) == 2, "two runs show as active")
+
+    jobs = councilor.jobs()
+    assert {run["jobName"] for run in councilor.status["active"]} == {job["metadata"]["name"] for job in jobs}
+    assert first["metadata"]["uid"] in {job["metadata"]["uid"] for job in jobs}
+    for job in jobs:
+        pods.start(api, job)
+        pods.finish(api, job, pods.report_of(job, councilor.get()))
+    assert councilor.wait_for_runs(2)["stats"]["success"] == 2
 
 
 def test_a_run_that_ends_while_the_operator_is_dead_is_counted_once(
@@ -134,79 +171,6 @@ def test_a_run_that_ends_while_the_operator_is_dead_is_counted_once(
     pods.finish(api, second, pods.report_of(second, councilor.get()))
     stats = councilor.wait_for_runs(2)["stats"]
     assert (stats["totalExecutions"], stats["error"], stats["success"], stats["failed"]) == (2, 1, 1, 0)
-
-
-def test_a_run_that_dies_without_a_word_fails_with_a_reason(
-    api: Api, namespace: str, control_plane: ControlPlane
-) -> None:
-    councilor = Councilor.create(api, namespace, "silent", execution={"retries": 0})
-    job = councilor.run_by_hand(control_plane, "silent-1")
-    pods.start(api, job)
-    pods.finish(api, job, None, exit_code=137)
-
-    last = councilor.wait_for_runs(1)["lastRun"]
-
-    assert (last["result"], last["reason"], last["exitCode"]) == ("failed", "InternalError", 137)
-    assert "exit code 137" in last["message"]
-    assert condition(councilor.get(), "Healthy")["reason"] == "RunFailed"
-
-
-def test_a_runner_that_cannot_start_shows_before_its_deadline(
-    api: Api, namespace: str, control_plane: ControlPlane
-) -> None:
-    councilor = Councilor.create(api, namespace, "no-image")
-    job = councilor.run_by_hand(control_plane, "no-image-1")
-    pods.wait_for_image(api, job)
-
-    healthy = councilor.wait_for_condition("Healthy", "False", "RunnerCannotStart")
-
-    assert "image" in healthy["message"]
-
-
-def test_too_many_failures_suspend_and_a_change_resumes(api: Api, namespace: str, control_plane: ControlPlane) -> None:
-    councilor = Councilor.create(api, namespace, "breaker", suspendAfterFailures=2)
-    for number in (1, 2):
-        job = councilor.run_by_hand(control_plane, f"breaker-{number}")
-        pods.start(api, job)
-        report = pods.report_of(
-            job, councilor.get(), status="error", severity="error", reason=Reason.AGENT_FAILED, exit_code=10
-        )
-        pods.finish(api, job, report)
-        councilor.wait_for_runs(number)
-
-    scheduled = councilor.wait_for_condition("Scheduled", "False", "Suspended")
-    assert "2 runs in a row failed" in scheduled["message"]
-    assert councilor.cron_job()["spec"]["suspend"] is True
-    assert councilor.status["phase"] == "Suspended"
-
-    councilor.edit(title="Coverage counsel")
-    councilor.wait_for_condition("Scheduled", "True")
-    assert councilor.cron_job()["spec"]["suspend"] is False
-
-
-def test_pause_and_resume_start_no_run_by_surprise(api: Api, namespace: str) -> None:
-    councilor = Councilor.create(
-        api, namespace, "pause", schedule={"type": "interval", "value": "1m", "enabled": False}
-    )
-    councilor.wait_for_condition("Scheduled", "False", "Paused")
-    assert councilor.cron_job()["spec"]["suspend"] is True
-    assert "nextRunTimes" not in councilor.status
-    # As if it had been paused for an hour.
-    missed = (datetime.now(tz=UTC) - timedelta(hours=1)).strftime(pods.UTC_FORMAT)
-    body = {"status": {"lastScheduleTime": missed}}
-    api.patch(CRON_JOBS, namespace, "pause", body, subresource="status")
-    resumed = datetime.now(tz=UTC).replace(microsecond=0)
-
-    councilor.edit(schedule={"enabled": True})
-    councilor.wait_for_condition("Scheduled", "True")
-
-    assert datetime.fromisoformat(councilor.cron_job()["status"]["lastScheduleTime"]) >= resumed
-    assert datetime.fromisoformat(councilor.status["nextRunTimes"][0]) >= resumed + timedelta(seconds=60)
-    # The controller has looked at the resumed CronJob once another one, made later, has fired.
-    later = Councilor.create(api, namespace, "later", schedule={"type": "interval", "value": "1m"})
-    later.make_due()
-    eventually(later.jobs, "the later CronJob fires")
-    assert councilor.jobs() == []
 
 
 @pytest.mark.parametrize(
@@ -249,44 +213,6 @@ def test_a_schedule_that_turns_invalid_suspends_and_keeps_the_cron_job(api: Api,
     assert councilor.cron_job()["spec"]["suspend"] is False
 
 
-def test_a_foreign_cron_job_of_the_same_name_is_left_alone(api: Api, namespace: str) -> None:
-    container = {"name": "runner", "image": "busybox"}
-    spec = {
-        "schedule": "0 0 1 1 *",
-        "jobTemplate": {"spec": {"template": {"spec": {"restartPolicy": "Never", "containers": [container]}}}},
-    }
-    foreign = api.create(CRON_JOBS, namespace, {"metadata": {"name": "taken"}, "spec": spec})
-
-    councilor = Councilor.create(api, namespace, "taken")
-
-    assert condition(councilor.get(), "Ready")["reason"] == "NameConflict"
-    assert councilor.cron_job()["metadata"]["resourceVersion"] == foreign["metadata"]["resourceVersion"]
-
-
-def test_what_others_change_is_put_back(api: Api, namespace: str) -> None:
-    councilor = Councilor.create(api, namespace, "drift")
-    wanted = councilor.cron_job()["spec"]
-
-    for change in (
-        {"spec": {"schedule": "* * * * *"}},
-        {"spec": {"suspend": True}},
-        {"metadata": {"labels": {"app.kubernetes.io/managed-by": "somebody"}}},
-        {"metadata": {"ownerReferences": None}},
-    ):
-        version = api.patch(CRON_JOBS, namespace, "drift", change)["metadata"]["resourceVersion"]
-        eventually(partial(councilor.changed_since, version), f"{change} is put back")
-        assert councilor.cron_job()["spec"] == wanted
-    before = councilor.cron_job()["metadata"]["uid"]
-    api.delete(CRON_JOBS, namespace, "drift")
-
-    def remade() -> bool:
-        found = api.get(CRON_JOBS, namespace, "drift")
-        return found is not None and found["metadata"]["uid"] != before
-
-    eventually(remade, "the deleted CronJob is made again")
-    assert councilor.cron_job()["spec"] == wanted
-
-
 def test_an_image_is_put_back_and_a_foreign_variable_is_not_fought_over(
     api: Api, namespace: str, control_plane: ControlPlane
 ) -> None:
@@ -308,20 +234,6 @@ def test_an_image_is_put_back_and_a_foreign_variable_is_not_fought_over(
     writes = control_plane.operator_writes(namespace, since=mark)
     assert [write for write in writes if write.endswith("/template")] == []
     assert "patch cronjobs/later" in writes
-
-
-def test_deleting_the_councilor_takes_everything_along(api: Api, namespace: str, control_plane: ControlPlane) -> None:
-    councilor = Councilor.create(api, namespace, "gone")
-    pods.start(api, councilor.run_by_hand(control_plane, "gone-1"))
-
-    api.delete(COUNCILORS, namespace, "gone")
-
-    for kind in (COUNCILORS, CRON_JOBS, JOBS, PODS):
-        eventually(partial(_none_left, api, kind, namespace), f"no {kind[1]} are left")
-
-
-def _none_left(api: Api, kind: tuple[str, str], namespace: str) -> bool:
-    return not api.list(kind, namespace)
 
 
 def test_a_restart_with_nothing_to_do_writes_nothing(

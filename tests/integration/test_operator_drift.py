@@ -4,7 +4,8 @@ from functools import partial
 
 import pytest
 
-from tests.controlplane.api import COUNCILORS, CRON_JOBS, JOBS, Api, Object, eventually
+from councilor_operator.constants import ANNOTATION_FAST_FORWARD
+from tests.controlplane.api import COUNCILORS, CRON_JOBS, JOBS, PODS, Api, Object, eventually
 from tests.controlplane.councilor import Councilor, condition, new_councilor
 from tests.controlplane.cron import plain_cron_job
 from tests.controlplane.launcher import ControlPlane
@@ -39,13 +40,17 @@ EDITS: dict[str, Object | None] = {
 
 
 def essence(cron_job: Object | None) -> Object | None:
-    """Return what the operator decides of a CronJob."""
+    """Return what the operator decides of a CronJob; that it wrote off some time on the way is no part of it."""
     if cron_job is None:
         return None
     metadata = cron_job["metadata"]
+    annotations = {
+        key: value for key, value in metadata.get("annotations", {}).items() if key != ANNOTATION_FAST_FORWARD
+    }
     return {
         "spec": cron_job["spec"],
-        **{key: metadata.get(key) for key in ("labels", "annotations", "ownerReferences")},
+        "annotations": annotations,
+        **{key: metadata.get(key) for key in ("labels", "ownerReferences")},
     }
 
 
@@ -104,13 +109,13 @@ def test_a_deleted_councilor_takes_everything_along_and_is_let_go(
             councilor.wait_for_phase("Running")
     if down:
         operator_process.kill()
-    mark, log_mark = control_plane.audit_mark(), operator_process.log.stat().st_size
+    mark, retried = control_plane.audit_mark(), 0.0 if down else retries(operator_process)
 
     for name, how in DELETIONS.items():
         how(api, namespaces[name])
     for home in namespaces.values():
-        for kind in (COUNCILORS, CRON_JOBS, JOBS):
-            eventually(partial(none_left, api, kind, home), f"no {kind[1]} are left in {home}")
+        for kind in (COUNCILORS, CRON_JOBS, JOBS, PODS):
+            api.wait_for_none(kind, home)
     if down:
         operator_process.start()
     # What came in before this Councilor has been looked at when this one has.
@@ -118,12 +123,12 @@ def test_a_deleted_councilor_takes_everything_along_and_is_let_go(
 
     for name, home in namespaces.items():
         assert control_plane.operator_writes(home, since=mark) == [], name
-    log = operator_process.log.read_bytes()[log_mark:].decode()
-    assert [line for line in log.splitlines() if "gone" in line] == []
+    assert retries(operator_process) == retried
 
 
-def none_left(api: Api, kind: tuple[str, str], namespace: str) -> bool:
-    return not api.list(kind, namespace)
+def retries(process: OperatorProcess) -> float:
+    """Return how many passes had to be made again."""
+    return process.sample("councilor_operator_reconciles_total", result="retried") or 0.0
 
 
 @pytest.mark.parametrize("down", [False, True], ids=["operator-up", "operator-down"])
@@ -150,6 +155,7 @@ def test_a_councilor_gets_its_cron_job_when_a_foreign_one_makes_way(api: Api, na
     foreign = api.create(CRON_JOBS, namespace, plain_cron_job("taken"))
     councilor = Councilor.create(api, namespace, "taken")
     assert condition(councilor.get(), "Ready")["reason"] == "NameConflict"
+    assert councilor.cron_job()["metadata"]["resourceVersion"] == foreign["metadata"]["resourceVersion"]
 
     api.delete(CRON_JOBS, namespace, "taken")
     councilor.wait_for_condition("Ready", "True")

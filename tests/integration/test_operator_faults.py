@@ -7,10 +7,12 @@ full list (COUNCILOR_RESYNC_SECONDS, and 30 s for a request of its own that is l
 is found by that list alone.
 """
 
+import json
 import os
 import random
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -18,25 +20,23 @@ import httpx
 import pytest
 
 from councilor_runner.contract import ENV_CONTRACT, RunContract
+from tests.controlplane.account import Account
 from tests.controlplane.api import COUNCILORS, CRON_JOBS, Api, Object, eventually
 from tests.controlplane.councilor import condition, new_councilor
-from tests.controlplane.fixtures import free_port, install_crd
+from tests.controlplane.fixtures import free_port, install_crd, installed_account, running_plane
 from tests.controlplane.launcher import ControlPlane
 from tests.controlplane.process import OperatorProcess
 from tests.controlplane.proxy import Proxy
 
+ALL_COUNCILORS = "/" + "/".join(COUNCILORS)
 OWNER_LABEL = "conductor.community/councilor-uid"
 
 
 @pytest.fixture(scope="module")
 def control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     """A control plane that these tests may break."""
-    plane = ControlPlane(tmp_path_factory.mktemp("broken-control-plane"))
-    plane.up()
-    try:
+    with running_plane(tmp_path_factory.mktemp("broken-control-plane")) as plane:
         yield plane
-    finally:
-        plane.down()
 
 
 @pytest.fixture(scope="module")
@@ -48,26 +48,25 @@ def kubeconfig(control_plane: ControlPlane) -> Path:
 @pytest.fixture(scope="module")
 def api(kubeconfig: Path) -> Iterator[Api]:
     """Its API server as administrator."""
-    client = Api(kubeconfig)
-    yield client
-    client.close()
+    with closing(Api(kubeconfig)) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def operator_account(api: Api, kubeconfig: Path, tmp_path_factory: pytest.TempPathFactory) -> Account:
+    """The service account of an operator that is installed there."""
+    return installed_account(api, kubeconfig, tmp_path_factory.mktemp("account"))
 
 
 @pytest.fixture
-def operator(kubeconfig: Path, tmp_path: Path) -> Iterator[OperatorProcess]:
+def operator(operator_account: Account, tmp_path: Path) -> Iterator[OperatorProcess]:
     """An operator that lists everything twice a minute; it has to live through whatever comes."""
-    yield from started(kubeconfig, tmp_path)
+    with patient_operator(operator_account.kubeconfig, tmp_path).alive() as process:
+        yield process
 
 
-def started(kubeconfig: Path, folder: Path) -> Iterator[OperatorProcess]:
-    process = OperatorProcess(
-        kubeconfig, folder / "operator.log", health_port=free_port(), COUNCILOR_RESYNC_SECONDS="30"
-    )
-    process.start()
-    yield process
-    assert process.running, f"the operator ended: {process.log.read_text()[-4000:]}"
-    process.stop()
-    assert "Traceback" not in process.log.read_text(), f"the operator logged a fault: {process.log.read_text()[-4000:]}"
+def patient_operator(kubeconfig: Path, folder: Path) -> OperatorProcess:
+    return OperatorProcess(kubeconfig, folder / "operator.log", health_port=free_port(), COUNCILOR_RESYNC_SECONDS="30")
 
 
 def make(api: Api, namespace: str, names: list[str]) -> None:
@@ -173,11 +172,12 @@ def test_the_operator_lives_through_a_fault_in_its_work(
 
 
 def test_what_was_deleted_unseen_is_noticed(
-    api: Api, namespace: str, control_plane: ControlPlane, operator: OperatorProcess
+    api: Api, namespace: str, control_plane: ControlPlane, operator: OperatorProcess, operator_account: Account
 ) -> None:
     """The operator sleeps, and the new API server remembers nothing of that time: 410 Gone for every watch."""
     make(api, namespace, ["kept", "edited", "bereft", "deleted"])
     wait_until_equal(api, namespace)
+    seen = api.request("GET", ALL_COUNCILORS).json()["metadata"]["resourceVersion"]
 
     operator.freeze()
     # Ends the watches before anything goes into them: what a frozen process has received it reads when it wakes.
@@ -190,12 +190,33 @@ def test_what_was_deleted_unseen_is_noticed(
         lambda: api.get(CRON_JOBS, namespace, "deleted") is None, "the CronJob of the deleted Councilor is collected"
     )
     kill_api_server(api, control_plane)
+    assert is_gone(api, seen)
     mark = control_plane.audit_mark()
     operator.thaw()
 
     wait_until_equal(api, namespace)
+    eventually(
+        lambda: listed_by_informer(control_plane, operator_account, mark) == {"councilors", "cronjobs", "jobs"},
+        "every watch begins with a new list",
+    )
     writes = control_plane.operator_writes(namespace, since=mark)
     assert [write for write in writes if write.endswith(("/deleted", "/deleted/status"))] == []
+
+
+def is_gone(api: Api, version: str) -> bool:
+    """Tell whether a watch that goes on from a version is answered with 410 Gone."""
+    parameters = {"watch": "true", "resourceVersion": version, "timeoutSeconds": "1"}
+    events = [json.loads(line) for line in api.request("GET", ALL_COUNCILORS, params=parameters).text.splitlines()]
+    return [(event["type"], event["object"].get("code")) for event in events] == [("ERROR", 410)]
+
+
+def listed_by_informer(plane: ControlPlane, account: Account, mark: int) -> set[str]:
+    """Return which resources kopf has listed since a mark: after its start, it does so for 410 Gone alone."""
+    return {
+        entry["objectRef"]["resource"]
+        for entry in plane.requests_of(account.user, since=mark)
+        if entry["verb"] == "list" and entry.get("userAgent", "").startswith("kopf/")
+    }
 
 
 def test_a_deletion_that_was_not_told_starts_no_quarrel_with_the_garbage_collector(
@@ -221,11 +242,13 @@ def test_a_deletion_that_was_not_told_starts_no_quarrel_with_the_garbage_collect
     assert [write for write in writes if write.endswith(("/deleted", "/deleted/status"))] == []
 
 
-def test_connections_that_go_silent_are_replaced(api: Api, namespace: str, kubeconfig: Path, tmp_path: Path) -> None:
+def test_connections_that_go_silent_are_replaced(
+    api: Api, namespace: str, operator_account: Account, tmp_path: Path
+) -> None:
     """As behind a load balancer that has forgotten them: nothing comes, and nobody is told."""
-    proxy = Proxy(kubeconfig, tmp_path / "kubeconfig")
+    proxy = Proxy(operator_account.kubeconfig, tmp_path / "kubeconfig")
     try:
-        for _ in started(proxy.start(), tmp_path):
+        with patient_operator(proxy.start(), tmp_path).alive():
             make(api, namespace, ["kept", "edited", "bereft"])
             wait_until_equal(api, namespace)
 
@@ -240,10 +263,10 @@ def test_connections_that_go_silent_are_replaced(api: Api, namespace: str, kubec
 
 
 def test_however_often_the_operator_is_killed_there_is_one_cron_job_for_each_councilor(
-    api: Api, namespace: str, control_plane: ControlPlane, kubeconfig: Path, tmp_path: Path
+    api: Api, namespace: str, control_plane: ControlPlane, operator_account: Account, tmp_path: Path
 ) -> None:
     dice = random.Random(20)
-    operator = OperatorProcess(kubeconfig, tmp_path / "operator.log", health_port=free_port())
+    operator = OperatorProcess(operator_account.kubeconfig, tmp_path / "operator.log", health_port=free_port())
     names: list[str] = []
     try:
         for round_number in range(20):
@@ -259,15 +282,11 @@ def test_however_often_the_operator_is_killed_there_is_one_cron_job_for_each_cou
             operator.launch()
             # Right after one of its writes: any of them.
             after = dice.randint(1, 8)
-            eventually(partial(has_written, control_plane, namespace, mark, after), f"{after} writes")
+            eventually(partial(control_plane.has_written, namespace, after, since=mark), f"{after} writes")
             operator.kill()
         operator.start()
         wait_until_equal(api, namespace)
         assert len(api.list(CRON_JOBS, namespace)) == len(names)
     finally:
         operator.stop()
-    assert "Traceback" not in operator.log.read_text()
-
-
-def has_written(plane: ControlPlane, namespace: str, mark: int, count: int) -> bool:
-    return len(plane.operator_writes(namespace, since=mark)) >= count
+    assert "Traceback" not in operator.logged()

@@ -2,24 +2,25 @@
 
 import random
 import threading
-import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import pytest
 
 from councilor_runner.contract import ENV_REPORT, RunReport
 from tests.controlplane import pods
-from tests.controlplane.api import CRON_JOBS, EVENTS, JOBS, MERGE_PATCH, PODS, Api, Object, eventually
-from tests.controlplane.councilor import Councilor, condition
+from tests.controlplane.api import CRON_JOBS, EVENTS, JOBS, MERGE_PATCH, PODS, RESOURCE_QUOTAS, Api, Object, eventually
+from tests.controlplane.councilor import Councilor, condition, limit_to_none
+from tests.controlplane.launcher import ControlPlane
 from tests.controlplane.process import OperatorProcess
 
 pytestmark = pytest.mark.usefixtures("operator_process")
 
-QUOTAS = "api/v1", "resourcequotas"
 LIMITS = "api/v1", "limitranges"
 NO_RETRY = {"retries": 0}
+TOLD_WITHIN = timedelta(seconds=30)
+"""After this time at the latest it is told that a runner does not start."""
 
 
 def start_by_hand(councilor: Councilor, name: str) -> Object:
@@ -71,7 +72,7 @@ def unknown(councilor: Councilor) -> int:
 
 def test_what_keeps_a_pod_from_starting_shows_while_it_lasts_and_stays_the_reason(api: Api, namespace: str) -> None:
     hang: dict[str, Callable[[Api, Object], None]] = {
-        "ImagePullBackOff": partial(pods.hang, reason="ImagePullBackOff"),
+        "ImagePullBackOff": pods.wait_for_image,
         "CreateContainerConfigError": partial(pods.hang, reason="CreateContainerConfigError"),
         "Unschedulable": pods.find_no_node,
     }
@@ -82,8 +83,12 @@ def test_what_keeps_a_pod_from_starting_shows_while_it_lasts_and_stays_the_reaso
     pods.wait_for_image(api, recovers)
 
     for reason, (councilor, job) in runs.items():
-        message = councilor.wait_for_condition("Healthy", "False", "RunnerCannotStart")["message"]
+        healthy = councilor.wait_for_condition("Healthy", "False", "RunnerCannotStart")
+        message = healthy["message"]
         assert f"{job['metadata']['name']}: {reason}" in message
+        # The cluster's own times: how long nobody was told.
+        since = datetime.fromisoformat(job["metadata"]["creationTimestamp"])
+        assert datetime.fromisoformat(healthy["lastTransitionTime"]) - since <= TOLD_WITHIN
         assert "sentence of the kubelet" not in message
         assert councilor.status["active"][0]["reason"] == reason
     recovering.wait_for_condition("Healthy", "False", "RunnerCannotStart")
@@ -100,8 +105,7 @@ def test_what_keeps_a_pod_from_starting_shows_while_it_lasts_and_stays_the_reaso
 
 def test_a_pod_that_the_api_server_refuses_is_explained_in_its_own_words(api: Api, namespace: str) -> None:
     quota = api.make_namespace(f"{namespace}-quota")
-    api.create(QUOTAS, quota, {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}})
-    eventually(lambda: (api.get(QUOTAS, quota, "none") or {}).get("status", {}).get("hard"), "the quota is in effect")
+    limit_to_none(api, quota, "pods")
     limits = api.make_namespace(f"{namespace}-limits")
     limit = {"type": "Container", "min": {"memory": "128Mi"}}
     api.create(LIMITS, limits, {"metadata": {"name": "large"}, "spec": {"limits": [limit]}})
@@ -128,12 +132,11 @@ def test_a_pod_that_the_api_server_refuses_is_explained_in_its_own_words(api: Ap
 
 
 def test_a_pod_that_may_be_made_at_last_runs(api: Api, namespace: str) -> None:
-    api.create(QUOTAS, namespace, {"metadata": {"name": "none"}, "spec": {"hard": {"pods": "0"}}})
-    eventually(lambda: (api.get(QUOTAS, namespace, "none") or {}).get("status", {}).get("hard"), "the quota counts")
+    limit_to_none(api, namespace, "pods")
     councilor, job = started(api, namespace, "waits")
     councilor.wait_for_condition("Healthy", "False", "RunnerCannotStart")
 
-    api.delete(QUOTAS, namespace, "none")
+    api.delete(RESOURCE_QUOTAS, namespace, "none")
     pods.start(api, job)
     councilor.wait_for_condition("Healthy", "Unknown", "NoRunYet")
     pods.finish(api, job, pods.report_of(job, councilor.get()))
@@ -153,6 +156,7 @@ def test_a_run_that_dies_without_a_word_says_what_of(api: Api, namespace: str) -
             "NodeLost": "node",
             "PodGone": "gone",
             "DeadlineExceeded": "deadline",
+            "InternalError": "wordless",
         }.items()
     }
     for _, job in runs.values():
@@ -160,6 +164,7 @@ def test_a_run_that_dies_without_a_word_says_what_of(api: Api, namespace: str) -
 
     pods.kill(api, runs["OOMKilled"][1], "OOMKilled", 137)
     pods.evict(api, runs["Evicted"][1])
+    pods.finish(api, runs["InternalError"][1], None, exit_code=137)
     pods.remove(api, runs["PodGone"][1])
     lost = pods.lose_node(api, runs["NodeLost"][1])
     # A lost node costs no retry: another Pod takes over, and finds no node either.
@@ -241,8 +246,8 @@ def test_a_report_job_that_fails_is_said(api: Api, namespace: str) -> None:
 def test_a_report_job_that_is_refused_is_said_and_the_run_is_counted(api: Api, namespace: str) -> None:
     councilor, job = started(api, namespace, "refused", execution=NO_RETRY)
     pods.start(api, job)
-    api.create(QUOTAS, namespace, {"metadata": {"name": "none"}, "spec": {"hard": {"count/jobs.batch": "1"}}})
-    eventually(lambda: (api.get(QUOTAS, namespace, "none") or {}).get("status", {}).get("used"), "the quota counts")
+    # What is there already stays.
+    limit_to_none(api, namespace, "count/jobs.batch")
 
     pods.kill(api, job, "OOMKilled", 137)
 
@@ -277,7 +282,7 @@ def test_runs_that_came_and_went_while_the_operator_was_down_are_unknown(
     operator_process.kill()
     pods.finish(api, noted, pods.report_of(noted, councilor.get()))
     api.delete(JOBS, namespace, "noted")
-    unheard = fire(councilor)
+    unheard = councilor.fire()
     api.delete(JOBS, namespace, unheard["metadata"]["name"])
     eventually(lambda: not councilor.jobs(), "both Jobs are gone")
 
@@ -295,27 +300,13 @@ def test_runs_that_came_and_went_while_the_operator_was_down_are_unknown(
     assert (unknown(councilor), status["stats"].get("missed", 0)) == (2, 0)
 
 
-def fire(councilor: Councilor) -> Object:
-    """Let an interval of one hour be due in a second or two; returns the Job that its CronJob makes."""
-    before = {job["metadata"]["uid"] for job in councilor.jobs()}
-    last = (datetime.now(tz=UTC) - timedelta(minutes=59, seconds=58)).strftime(pods.UTC_FORMAT)
-    body = {"status": {"lastScheduleTime": last}}
-    councilor.api.patch(CRON_JOBS, councilor.namespace, councilor.name, body, subresource="status")
-
-    def made() -> Object | None:
-        return next((job for job in councilor.jobs() if job["metadata"]["uid"] not in before), None)
-
-    return eventually(made, f"the CronJob of {councilor.name} fires")
-
-
 def test_time_that_was_written_off_is_noted_with_what_it_explains(
     api: Api, namespace: str, operator_process: OperatorProcess
 ) -> None:
     councilor = Councilor.create(
         api, namespace, "resumed", schedule={"type": "interval", "value": "1m", "enabled": False}
     )
-    past = (datetime.now(tz=UTC) - timedelta(hours=3)).strftime(pods.UTC_FORMAT)
-    api.patch(CRON_JOBS, namespace, "resumed", {"status": {"lastScheduleTime": past}}, subresource="status")
+    councilor.set_last_fired(timedelta(hours=3))
     councilor.edit(schedule={"enabled": True})
     councilor.wait_for_condition("Scheduled", "True")
 
@@ -335,9 +326,9 @@ TRIALS = 30
 
 
 def test_however_often_the_operator_dies_each_run_counts_once(
-    api: Api, namespace: str, operator_process: OperatorProcess
+    api: Api, namespace: str, control_plane: ControlPlane, operator_process: OperatorProcess
 ) -> None:
-    """Killed at random moments while runs end, by hand and by schedule."""
+    """Killed right after any of its writes while runs end, by hand and by schedule."""
     chance = random.Random(20261123)
     spec = {"schedule": {"type": "interval", "value": "1h"}, "history": {"successfulRuns": 100, "failedRuns": 100}}
     by_hand = [Councilor.create(api, namespace, f"by-hand-{number}", **spec) for number in range(2)]
@@ -347,12 +338,15 @@ def test_however_often_the_operator_dies_each_run_counts_once(
         runs = [(councilor, start_by_hand(councilor, f"{councilor.name}-{trial}")) for councilor in by_hand]
         if trial % 6 == 0:
             timed = by_schedule[trial // 6]
-            runs.append((timed, fire(timed)))
+            runs.append((timed, timed.fire()))
         for _, job in runs:
             pods.start(api, job)
         ends = threading.Thread(target=finish_all, args=(api, runs))
+        mark = control_plane.audit_mark()
         ends.start()
-        time.sleep(chance.uniform(0.0, 0.8))
+        # One for each end, at least; what the starts left to write comes before.
+        after = chance.randint(1, len(runs))
+        eventually(partial(control_plane.has_written, namespace, after, since=mark), f"{after} writes")
         operator_process.kill()
         if chance.random() < 0.5:
             ends.join()

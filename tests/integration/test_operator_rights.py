@@ -58,22 +58,21 @@ def walk(
     """Let the operator do everything it does."""
     namespace = api.make_namespace("walk")
     mark = control_plane.audit_mark()
-    port = free_port()
     operator = OperatorProcess(
         operator_account.kubeconfig,
         tmp_path_factory.mktemp("walk") / "operator.log",
         health_port=free_port(),
-        COUNCILOR_METRICS_PORT=str(port),
+        COUNCILOR_METRICS_PORT=str(free_port()),
         COUNCILOR_CONDUCTOR_HEADERS=json.dumps({"Authorization": HEADER}),
         COUNCILOR_LOG_LEVEL="debug",
     )
-    operator.start()
-    try:
+    with operator.alive():
         for step in (
             scheduled_run,
             pause_and_resume,
             silent_death,
             failures,
+            deleted_cron_job,
             run_now,
             refused_run_now,
             mistakes,
@@ -81,12 +80,10 @@ def walk(
             refused_pod,
         ):
             step(api, control_plane, namespace)
-        metrics = httpx.get(f"http://127.0.0.1:{port}/metrics").text
-    finally:
-        operator.stop()
+        metrics = operator.metrics()
     return Walk(
         requests=list(control_plane.requests_of(operator_account.user, since=mark)),
-        log=operator.log.read_text(),
+        log=operator.logged(),
         metrics=metrics,
         councilors=api.list(COUNCILORS, namespace),
         events=api.list(EVENTS, namespace),
@@ -100,9 +97,8 @@ def create(api: Api, namespace: str, name: str, **spec: Any) -> Councilor:
 
 def scheduled_run(api: Api, _: ControlPlane, namespace: str) -> None:
     """A run by schedule, to its end."""
-    councilor = create(api, namespace, "scheduled", schedule={"type": "interval", "value": "1m"})
-    councilor.make_due()
-    job = eventually(lambda: next(iter(councilor.jobs()), None), "the CronJob fires")
+    councilor = create(api, namespace, "scheduled", schedule={"type": "interval", "value": "1h"})
+    job = councilor.fire()
     pods.start(api, job)
     pods.finish(api, job, pods.report_of(job, councilor.get()))
     councilor.wait_for_runs(1)
@@ -117,6 +113,20 @@ def pause_and_resume(api: Api, _: ControlPlane, namespace: str) -> None:
     councilor.edit(schedule={"enabled": True})
     councilor.wait_for_condition("Scheduled", "True")
     api.delete(COUNCILORS, namespace, "scheduled")
+
+
+def deleted_cron_job(api: Api, _: ControlPlane, namespace: str) -> None:
+    """A CronJob that somebody deletes: its Councilor is looked at before it gets another one."""
+    councilor = create(api, namespace, "bereft")
+    before = councilor.cron_job()["metadata"]["uid"]
+    api.delete(CRON_JOBS, namespace, "bereft")
+
+    def made_again() -> bool:
+        found = api.get(CRON_JOBS, namespace, "bereft")
+        return found is not None and found["metadata"]["uid"] != before
+
+    eventually(made_again, "there is another CronJob")
+    councilor.wait_for_condition("Ready", "True")
 
 
 def vanished_run(api: Api, control_plane: ControlPlane, namespace: str) -> None:
@@ -292,16 +302,13 @@ def test_with_rights_in_its_namespaces_alone(
     )
     # Its own is none of them.
     api.create(COUNCILORS, namespace, new_councilor("elsewhere"))
-    process.start()
-    try:
+    with process.alive():
         for watched_namespace in watched:
             councilor = Councilor.create(api, watched_namespace, "here")
             assert condition(councilor.get(), "Ready")["status"] == "True"
             # Watched, not only listed: a change by others is put back.
             api.patch(CRON_JOBS, watched_namespace, "here", {"spec": {"suspend": True}})
             eventually(lambda item=councilor: not item.cron_job()["spec"]["suspend"], "it is put back")  # type: ignore[misc]
-    finally:
-        process.stop()
     requests = list(control_plane.requests_of(account.user, since=mark))
     refused = [entry["requestURI"] for entry in requests if entry["responseStatus"]["code"] in {401, 403}]
     assert refused == []

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from councilor_runner.contract import Reason
 from tests.controlplane import pods
+from tests.controlplane.account import Account
 from tests.controlplane.api import COUNCILORS, CRON_JOBS, EVENTS, JOBS, Api, Object, eventually
 from tests.controlplane.councilor import Councilor, new_councilor
 from tests.controlplane.cron import plain_cron_job
@@ -74,13 +76,11 @@ def test_a_run_takes_a_write_at_its_start_and_one_at_its_end(
         api,
         namespace,
         "one",
-        schedule={"type": "interval", "value": "1m"},
+        schedule={"type": "interval", "value": "1h"},
         history={"successfulRuns": 1, "failedRuns": 1},
     )
     writes = Writes(api, control_plane, namespace)
-    councilor.make_due()
-    eventually(councilor.jobs, "the CronJob fires")
-    (job,) = councilor.jobs()
+    job = councilor.fire()
     councilor.wait_for_phase("Running")
     # The first is for the next times, which the test moved.
     assert writes.taken() == [STATUS, STATUS]
@@ -97,11 +97,14 @@ def test_a_run_takes_a_write_at_its_start_and_one_at_its_end(
 
 
 @pytest.fixture
-def pair(kubeconfig: Path, tmp_path: Path) -> Iterator[tuple[OperatorProcess, OperatorProcess]]:
-    """Two operators on the same cluster that list everything twice a minute."""
+def pair(
+    operator_account: Account, tmp_path: Path, shared_operator: OperatorProcess
+) -> Iterator[tuple[OperatorProcess, OperatorProcess]]:
+    """Two operators on the same cluster that list everything twice a minute, and no third one."""
+    shared_operator.stop()
     first, second = (
         OperatorProcess(
-            kubeconfig,
+            operator_account.kubeconfig,
             tmp_path / f"operator-{number}.log",
             health_port=free_port(),
             COUNCILOR_METRICS_PORT=str(free_port()),
@@ -109,12 +112,8 @@ def pair(kubeconfig: Path, tmp_path: Path) -> Iterator[tuple[OperatorProcess, Op
         )
         for number in (1, 2)
     )
-    first.start()
-    second.start()
-    yield first, second
-    for process in (first, second):
-        process.stop()
-        assert "Traceback" not in process.log.read_text()
+    with first.alive(), second.alive():
+        yield first, second
 
 
 def test_two_operators_at_once_double_nothing(
@@ -122,11 +121,11 @@ def test_two_operators_at_once_double_nothing(
 ) -> None:
     mark = control_plane.audit_mark()
     names = ("scheduled", "by-hand", "asked", "edited", "deleted")
-    minute = {"type": "interval", "value": "1m"}
-    councilors = Councilor.create_all(api, namespace, {name: {"schedule": minute} for name in names})
+    hourly = {"type": "interval", "value": "1h"}
+    councilors = Councilor.create_all(api, namespace, {name: {"schedule": hourly} for name in names})
     scheduled, by_hand, asked, edited, _ = councilors.values()
 
-    scheduled.make_due()
+    scheduled.fire()
     by_hand.run_by_hand(control_plane, "by-hand-1")
     asked.annotate("conductor.community/run-now", "first")
     for number in range(5):
@@ -166,7 +165,7 @@ def test_two_operators_at_once_double_nothing(
 
     api.create(CRON_JOBS, namespace, plain_cron_job("taken"))
     wrong = {"schedule": {"type": "cron", "value": "0 9 * * 7"}}
-    paused: Object = {"schedule": {**minute, "enabled": False}}
+    paused: Object = {"schedule": {**hourly, "enabled": False}}
     for name, spec in (("taken", {}), ("wrong", wrong), ("paused", paused)):
         api.create(COUNCILORS, namespace, new_councilor(name, **spec))
         Councilor(api, namespace, name).wait_for_condition("Ready")
@@ -191,6 +190,64 @@ def test_two_operators_at_once_double_nothing(
         process.wait_for_list()
     assert control_plane.operator_writes(namespace, since=mark) == []
     assert len(api.list(JOBS, namespace)) == 6
+
+
+@pytest.fixture
+def diligent(operator_account: Account, tmp_path: Path, shared_operator: OperatorProcess) -> Iterator[OperatorProcess]:
+    """An operator that lists everything every five seconds, alone."""
+    shared_operator.stop()
+    process = OperatorProcess(
+        operator_account.kubeconfig,
+        tmp_path / "operator.log",
+        health_port=free_port(),
+        COUNCILOR_METRICS_PORT=str(free_port()),
+        COUNCILOR_RESYNC_SECONDS="5",
+    )
+    with process.alive():
+        yield process
+
+
+def test_full_lists_with_nothing_to_do_write_nothing(
+    api: Api, namespace: str, control_plane: ControlPlane, diligent: OperatorProcess
+) -> None:
+    """A council with a Councilor for each path through a pass."""
+    failed: Object = {"status": "error", "severity": "error", "reason": Reason.AGENT_FAILED, "exit_code": 10}
+    api.create(CRON_JOBS, namespace, plain_cron_job("taken"))
+    councilors = Councilor.create_all(
+        api,
+        namespace,
+        {
+            "idle": {},
+            "taken": {},
+            "wrong": {"schedule": {"type": "cron", "value": "0 9 * * 7"}},
+            "refused": {"runner": {"nodeSelector": {"not a label!": "x"}}},
+            "paused": {"schedule": {"type": "interval", "value": "1d", "enabled": False}},
+            "judged": {},
+            "suspended": {"suspendAfterFailures": 1},
+            "stuck": {},
+        },
+    )
+    councilors["judged"].run_to_end(control_plane, "judged-1")
+    councilors["suspended"].run_to_end(control_plane, "suspended-1", **failed)
+    councilors["suspended"].wait_for_condition("Scheduled", "False", "Suspended")
+    pods.wait_for_image(api, councilors["stuck"].run_by_hand(control_plane, "stuck-1"))
+    councilors["stuck"].wait_for_condition("Healthy", "False", "RunnerCannotStart")
+    writes = Writes(api, control_plane, namespace)
+
+    for _ in range(3):
+        diligent.wait_for_list()
+
+    assert writes.taken() == []
+    assert {name: councilor.status["phase"] for name, councilor in councilors.items()} == {
+        "idle": "Scheduled",
+        "taken": "Invalid",
+        "wrong": "Invalid",
+        "refused": "Invalid",
+        "paused": "Paused",
+        "judged": "Scheduled",
+        "suspended": "Suspended",
+        "stuck": "Running",
+    }
 
 
 def was_told(councilor: Councilor) -> bool:
