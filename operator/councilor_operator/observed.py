@@ -223,7 +223,7 @@ class ObservedJob:
             started_at=parse_time(status.get("startTime")),
             scheduled_at=_written_time(_mapping(metadata.get("annotations")).get(ANNOTATION_SCHEDULED_AT)),
             ready=status.get("ready") or 0,
-            had_pods=any(status.get(count) for count in ("active", "terminating", "failed", "succeeded")),
+            had_pods=_had_pods(status),
             reports=_mapping(metadata.get("labels")).get(LABEL_PURPOSE) == PURPOSE_REPORT,
             end=_job_end(status.get("conditions") or ()),
         )
@@ -236,6 +236,13 @@ def _written_time(annotation: str | None) -> datetime | None:
     except ValueError:
         return None
     return time if time is not None and time.tzinfo is not None else None
+
+
+def _had_pods(status: RawObject) -> bool:
+    # A Pod that is gone stands in the last of these until the Job controller has counted it (batch/v1 JobStatus).
+    uncounted = _mapping(status.get("uncountedTerminatedPods"))
+    counts = [status.get(count) for count in ("active", "terminating", "failed", "succeeded")]
+    return any(counts) or any(uncounted.values())
 
 
 def _job_end(conditions: Any) -> JobEnd | None:
