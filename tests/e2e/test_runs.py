@@ -109,7 +109,7 @@ def test_columns(workspace: Workspace) -> None:
     assert (cells["ZONE"], cells["PHASE"], cells["RESULT"]) == ("America/Sao_Paulo", "Scheduled", "success")
     assert cells["NEXT RUN"] == status["nextRunTimes"][0]
     assert cells["NEXT RUN"].endswith("T09:00:00-03:00")
-    assert (cells["SUCCESS"], cells["RUNS"], cells["HEALTHY"]) == ("100", "1", "True")
+    assert (cells["SUCCESS"], cells["RUNS"], cells["HEALTHY"]) == ("100", "1", "RunSucceeded")
     assert cells["LAST RUN"].endswith("s")
 
 
