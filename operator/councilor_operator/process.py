@@ -1,7 +1,6 @@
 """The operator's process: builds the parts, runs them together, and ends when one of them does."""
 
 import asyncio
-import logging
 import os
 import signal
 import socket
@@ -26,8 +25,6 @@ from councilor_operator.observer import Observer
 from councilor_operator.reconciler import Reconciler
 from councilor_operator.recorder import EventRecorder
 from councilor_operator.workqueue import WorkQueue
-
-logger = logging.getLogger(__name__)
 
 LATEST_WATCH_SECONDS = 10.0
 """After so long the watches start, however much there is still to do."""
@@ -98,14 +95,11 @@ async def run(config: OperatorConfig) -> None:
             # Until kopf takes them over at its own start. In a container's first process they would do nothing.
             asyncio.get_running_loop().add_signal_handler(number, terminated.set)
 
-        async def until_terminated() -> None:
-            await terminated.wait()
-
         resync = timedelta(seconds=config.resync_seconds)
         checks = health.Health(observer=observer, queue=queue, limits=health.Limits.of_resync(resync), clock=utc_now)
         await until_first_ends(
             watch(),
-            until_terminated(),
+            terminated.wait(),
             observer.resync(resync),
             recorder.work(),
             *([health.serve(config.listen_address, config.health_port, checks)] if config.health_port else []),
@@ -124,7 +118,7 @@ def serve_metrics(config: OperatorConfig, metrics: Metrics) -> None:
         ) from error
 
 
-async def until_first_ends(*parts: Awaitable[None]) -> None:
+async def until_first_ends(*parts: Awaitable[object]) -> None:
     """Run all parts until one ends, then end the others; raises what ended it."""
     tasks = [asyncio.ensure_future(part) for part in parts]
     try:

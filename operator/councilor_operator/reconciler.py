@@ -6,7 +6,7 @@ path, and a pass right after another writes nothing. This is the one place where
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from time import monotonic
@@ -127,19 +127,24 @@ class Reconciler:
             self._cache.councilors.put(written)
             self._cache.jobs.forget(uid, written.counted_jobs)
             self._metrics.writes.labels("status", "patch").inc()
-            scheduled = {job.name: job.scheduled_at for job in observation.jobs}
-            for run in decision.accounts.finished:
-                self._metrics.count_run(run, scheduled.get(run.job_name))
-            self._metrics.missed.inc(len(decision.missed))
-            self._metrics.unknown.inc(len(decision.accounts.unseen))
-            for end in decision.accounts.reported:
-                self._metrics.reports.labels("succeeded" if end.succeeded else "failed").inc()
-            self._metrics.reports.labels("refused").inc(len(without_report))
-            if decision.accounts.lost_report is not None:
-                self._metrics.reports.labels("unknown").inc()
-            self._metrics.count_notifications(decision.accounts.notified)
+            self._measure(observation, decision, without_report)
             self._recorder.record(written, report.events, now)
         return bool(patch) or decision.action is not None, report.look_again
+
+    def _measure(self, observation: Observation, decision: plan.Decision, without_report: Mapping[str, str]) -> None:
+        """Tell Prometheus what the status has, once it is written."""
+        accounts = decision.accounts
+        scheduled = {job.name: job.scheduled_at for job in observation.jobs}
+        for run in accounts.finished:
+            self._metrics.count_run(run, scheduled.get(run.job_name))
+        self._metrics.missed.inc(len(decision.missed))
+        self._metrics.unknown.inc(len(accounts.unseen))
+        for end in accounts.reported:
+            self._metrics.reports.labels("succeeded" if end.succeeded else "failed").inc()
+        self._metrics.reports.labels("refused").inc(len(without_report))
+        if accounts.lost_report is not None:
+            self._metrics.reports.labels("unknown").inc()
+        self._metrics.count_notifications(accounts.notified)
 
     async def _gather(self, councilor: ObservedCouncilor, now: datetime, *, fresh: bool = False) -> Observation:
         """Collect what a pass looks at; `fresh` asks the API server for what the watches tell otherwise."""

@@ -5,7 +5,7 @@ The same requests as the operator's and its users': in a namespace of their own,
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from tests.bench import workload
 from tests.bench.client import Client, Object, Request
@@ -37,13 +37,6 @@ class Floor:
     def reconverge(self) -> float:
         """Return the seconds for changing Councilors and all that follows."""
         return self.change + self.reapply + self.restatus
-
-
-def mean(floors: list[Floor]) -> Floor:
-    """Return the mean of several measurements."""
-    return Floor(
-        **{field.name: sum(getattr(floor, field.name) for floor in floors) / len(floors) for field in fields(Floor)}
-    )
 
 
 async def measure(client: Client, namespace: str, count: int) -> Floor:

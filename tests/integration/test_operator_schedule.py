@@ -69,6 +69,13 @@ def changes() -> dict[str, Change]:
     }
 
 
+def edit_all(councilors: dict[str, Councilor], changed: dict[str, Change]) -> None:
+    """Make every change, step after step, whoever looks."""
+    for name, change in changed.items():
+        for schedule in change.after:
+            councilors[name].edit(schedule=schedule)
+
+
 def edit_live(
     councilors: dict[str, Councilor], changed: dict[str, Change], _: OperatorProcess, __: ControlPlane
 ) -> None:
@@ -84,9 +91,7 @@ def edit_while_operator_is_down(
 ) -> None:
     """The operator finds the changes when it starts."""
     operator.kill()
-    for name, change in changed.items():
-        for schedule in change.after:
-            councilors[name].edit(schedule=schedule)
+    edit_all(councilors, changed)
     operator.start()
 
 
@@ -95,9 +100,7 @@ def edit_while_controllers_restart(
 ) -> None:
     """The controller starts before the operator does, and again when it is done: it looks at every CronJob then."""
     operator.kill()
-    for name, change in changed.items():
-        for schedule in change.after:
-            councilors[name].edit(schedule=schedule)
+    edit_all(councilors, changed)
     plane.restart("controller-manager")
     operator.start()
     for councilor in councilors.values():

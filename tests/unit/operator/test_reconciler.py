@@ -111,16 +111,6 @@ async def turns() -> None:
 
 
 @pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock()
-
-
-@pytest.fixture
-def cluster(clock: FixedClock) -> FakeCluster:
-    return FakeCluster(clock)
-
-
-@pytest.fixture
 def operator(cluster: FakeCluster) -> Operator:
     return Operator(cluster)
 

@@ -19,16 +19,6 @@ from tests.unit.operator.test_reconciler import Operator, conditions, settled, s
 LOST = TransientError("lost", status=503)
 
 
-@pytest.fixture
-def clock() -> FixedClock:
-    return FixedClock()
-
-
-@pytest.fixture
-def cluster(clock: FixedClock) -> FakeCluster:
-    return FakeCluster(clock)
-
-
 async def dead_run(cluster: FakeCluster, operator: Operator) -> str:
     """Let a run be noted, then die of its memory; returns its UID."""
     uid = cluster.start_job(scheduled=False)
