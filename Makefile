@@ -82,8 +82,12 @@ e2e: venv mongodb-libraries ## Run the end-to-end tests: a real node, the projec
 	@.venv/bin/pytest tests/e2e
 
 .PHONY: bench
-bench: venv cluster-binaries ## Measure the operator against the same requests made without it (half an hour).
-	@.venv/bin/python -m tests.bench
+bench: venv mongodb-libraries cluster-binaries ## Measure operator and runner against the same calls made without them (half an hour).
+	@UV=$(UV) .venv/bin/python -m tests.bench
+
+.PHONY: bench-runner
+bench-runner: venv mongodb-libraries ## Measure the runner alone (two minutes).
+	@UV=$(UV) .venv/bin/python -m tests.bench runner
 
 # --- Cluster, images, demo ------------------------------------------------------------------------------------------------
 

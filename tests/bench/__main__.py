@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from tests.bench import floor
+from tests.bench import floor, runner
 from tests.bench.client import Client
 from tests.bench.measurement import AuditLog
 from tests.bench.operator import MeasuredOperator, Step, Trial
@@ -24,6 +24,8 @@ STEPS: Final = ("converge", "change", "restart", "idle")
 SIZES: Final = (1000, 5000)
 RESTARTS: Final = 3
 IDLE_SECONDS: Final = 20.0
+PARTS: Final = ("operator", "runner")
+RUNS: Final = 25
 FLOOR_NAMESPACE, NAMESPACE = "bench-floor", "bench"
 
 
@@ -31,11 +33,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench",
-        description="The operator against the floor: ratios, memory and processor time, with a real control plane.",
+        description="Operator and runner against their floors: ratios, memory and processor time, with real servers.",
     )
+    parser.add_argument("part", nargs="?", choices=PARTS, help="measure this part alone (default: both)")
     parser.add_argument(
         "--councilors", type=int, action="append", metavar="N", help="how many; repeatable (default: 1000 and 5000)"
     )
+    parser.add_argument("--runs", type=int, default=RUNS, metavar="N", help="how many of each kind (default: 25)")
     parser.add_argument(
         "--only",
         choices=STEPS,
@@ -46,6 +50,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     steps, sizes = options.only or STEPS, options.councilors or SIZES
     if min(sizes) < 1:
         parser.error("--councilors takes a number from 1 up")
+    if options.runs < 2:
+        parser.error("--runs takes a number from 2 up")
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
@@ -54,8 +60,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, interrupt)
     report = Report()
     with tempfile.TemporaryDirectory(prefix="councilor-bench-") as folder:
-        for count in sizes:
-            _with_control_plane(Path(folder) / str(count), count, steps, report)
+        if options.part != "operator":
+            _say(f"runner: {options.runs} runs of each kind")
+            runner.measure(Path(folder), options.runs, report)
+        if options.part != "runner":
+            for count in sizes:
+                _with_control_plane(Path(folder) / str(count), count, steps, report)
     sys.stderr.write(report.summary())
     return 0 if report.ok else 1
 

@@ -103,6 +103,8 @@ async def _execute(state: StubState, agent_id: str, request: ExecuteRequest) -> 
     await state.database.tasks.insert_one(task)
     state.submitted.set()
     if not request.wait_for_result:
+        if state.settings.accept_finished:
+            await _finished(state, task["_id"], request.timeout)
         return {"_id": request.task_id, "status": "pending", "message": "Task accepted"}
     return as_json(await _finished(state, task["_id"], request.timeout))
 

@@ -6,6 +6,7 @@ import contextlib
 import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import parse_qsl
 
@@ -70,6 +71,7 @@ class Frontend:
         async def answer(message: Message) -> None:
             if message["type"] == "http.response.start":
                 request.status = message["status"]
+                request.answered_at = datetime.now(UTC)
             await send(message)
 
         try:

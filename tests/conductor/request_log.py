@@ -14,7 +14,7 @@ from tests.conductor.faults import Kind, Operation, PortName
 
 @dataclass
 class RecordedRequest:
-    """One request. `status` is None until answered, and for ever when the answer was withheld.
+    """One request. `status` and `answered_at` are None until answered, and for ever when the answer was withheld.
 
     Header names are in lower case; a repeated header or query parameter keeps its last value.
     """
@@ -27,6 +27,7 @@ class RecordedRequest:
     headers: dict[str, str]
     body: bytes
     received_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    answered_at: datetime | None = None
     status: int | None = None
     fault: Kind | None = None
 

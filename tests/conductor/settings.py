@@ -14,7 +14,9 @@ class Settings(BaseModel):
     waiting call looks at its task (upstream 2), `watcher_interval` how often the watcher looks for tasks it was not
     woken for (upstream 1). `required_headers`, in lower case, are demanded from every call, as by a proxy in front.
     `missing_directories` and `missing_commands` (providers) are absent on the watcher's host. Without `mongo_uri_set`
-    the conductor port answers as when its MONGO_URI is unset.
+    the conductor port answers as when its MONGO_URI is unset. With `accept_finished` a submission that does not wait
+    for its result is answered once the task has ended, every `sync_step` being the moment to look: no caller ever waits
+    between two polls, so what is left of its time is its own.
     """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
@@ -28,3 +30,4 @@ class Settings(BaseModel):
     missing_directories: frozenset[str] = frozenset({"/app"})
     missing_commands: frozenset[str] = frozenset()
     mongo_uri_set: bool = True
+    accept_finished: bool = False

@@ -76,7 +76,18 @@ class RunnerSetup:
 
     def _start(self, command: str, environment: dict[str, str]) -> RunnerProcess:
         message = self.directory / f"termination-{time.monotonic_ns()}"
-        variables = {
+        process = subprocess.Popen(
+            [sys.executable, "-m", "councilor_runner", command],
+            env=self.variables(message, environment),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        return RunnerProcess(process, message)
+
+    def variables(self, message: Path, environment: dict[str, str]) -> dict[str, str]:
+        """Return the environment of a Pod's container whose termination message goes to this file."""
+        return {
             "PATH": os.environ["PATH"],
             contracts.ENV_CONTRACT: json.dumps(self.document),
             contracts.ENV_JOB_NAME: self.job,
@@ -87,14 +98,6 @@ class RunnerSetup:
             **self.environment,
             **environment,
         }
-        process = subprocess.Popen(
-            [sys.executable, "-m", "councilor_runner", command],
-            env=variables,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        return RunnerProcess(process, message)
 
     def run(self, **environment: str) -> RunnerProcess:
         """Start one Pod and wait for its end."""
