@@ -5,6 +5,7 @@ imports come after the signal handlers, so that a Pod which is deleted while it 
 """
 
 import contextlib
+import gc
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -35,6 +36,8 @@ def main() -> NoReturn:
     """Run and end the process."""
     interruption = Interruption()
     interruption.install()
+    # Until the run begins: what start-up makes stays, and looking through it for garbage takes long.
+    gc.disable()
     code = execute(sys.argv[1:], os.environ, interruption)
     sys.stderr.flush()
     # Not sys.exit: a resolver thread that waits for a dead name server would hold up the end of the Pod for a minute.
@@ -113,7 +116,9 @@ def _work(
 
     async def connected() -> "tuple[RunReport, int]":
         interruption.attach(asyncio.get_running_loop())
-        client = http_client(settings.contract.endpoints.headers, settings.conductor_token)
+        gc.freeze()
+        gc.enable()
+        client = http_client(settings.contract.endpoints, settings.conductor_token)
         try:
             return await work(client)
         finally:

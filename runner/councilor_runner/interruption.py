@@ -1,14 +1,18 @@
 """SIGTERM and SIGINT as a value that the run can wait for.
 
 The kubelet sends SIGTERM when the Pod has to go: a drained node, a deleted Job, `activeDeadlineSeconds`. As process 1
-of its container the runner would never notice it without a handler, so one stands before anything else is imported.
+of its container the runner would never notice it without a handler, so one stands before anything else is imported,
+asyncio included.
 """
 
-import asyncio
 import signal
 import time
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    import asyncio
 
 _T = TypeVar("_T")
 
@@ -19,15 +23,20 @@ class Interruption:
     def __init__(self) -> None:
         self.at: float | None = None
         """Monotonic time of the first signal."""
-        self._event = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
+
+    @cached_property
+    def _event(self) -> "asyncio.Event":
+        import asyncio
+
+        return asyncio.Event()
 
     def install(self) -> None:
         """Note signals from now on."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.trigger())
 
-    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+    def attach(self, loop: "asyncio.AbstractEventLoop") -> None:
         """Let the loop wake up for signals, also for one that came before it ran."""
         self._loop = loop
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -48,6 +57,8 @@ class Interruption:
 
     async def cut_short(self, work: Coroutine[Any, Any, _T]) -> _T | None:
         """Return the work's result; None when a signal came first, so that it was cancelled."""
+        import asyncio
+
         task = asyncio.create_task(work)
         signalled = asyncio.create_task(self.wait())
         await asyncio.wait((task, signalled), return_when=asyncio.FIRST_COMPLETED)

@@ -9,7 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -49,9 +49,7 @@ class Container:
             raise FileNotFoundError("uv makes the runner's environment: start with `make bench-runner`, or set UV")
         environment = folder / "environment"
         command = [uv, "sync", "--quiet", "--frozen", "--no-dev", "--extra", "runner", "--no-install-project"]
-        subprocess.run(
-            command, check=True, cwd=ROOT, env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(environment)}
-        )
+        subprocess.run(command, check=True, cwd=ROOT, env={**os.environ, "UV_PROJECT_ENVIRONMENT": str(environment)})
         self._python = str(environment / "bin" / "python")
         (packages,) = environment.glob("lib/python3*/site-packages")
         shutil.copytree(ROOT / "runner" / RUNNER, packages / RUNNER, ignore=shutil.ignore_patterns("__pycache__"))
@@ -60,7 +58,7 @@ class Container:
         subprocess.run([self._python, *compile_all], check=True)
         self._log = folder / "log"
 
-    def run(self, module: str, *arguments: str, environment: Mapping[str, str], flags: tuple[str, ...] = ()) -> Usage:
+    def run(self, module: str, *arguments: str, environment: Mapping[str, str], flags: Sequence[str] = ()) -> Usage:
         """Run a module to its end. Raises RuntimeError, with its log, unless it ends with 0."""
         command = [self._python, *flags, "-m", module, *arguments]
         measured = subprocess.run(

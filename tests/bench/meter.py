@@ -1,4 +1,4 @@
-"""Runs a program once and prints what it took, as one JSON object; a program itself: `python -I -S meter.py LOG ARGV...`.
+"""Runs a program once and prints what it took, as one JSON object: `python -I -S meter.py LOG PROGRAM [ARGUMENT...]`.
 
 A process of its own, and a small one, because Linux hands the peak memory of whoever starts a program down to it: in
 `getrusage` even `true` would be as large as the benchmark. The program's standard error goes to the file LOG.

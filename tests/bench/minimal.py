@@ -70,7 +70,7 @@ def severity_of(answer: str) -> str:
     return answer.rstrip().rpartition("SEVERITY: ")[2]
 
 
-async def run() -> None:
+async def run() -> Report:
     contract = Contract.model_validate_json(os.environ["COUNCILOR_CONTRACT"])
     agent, councilor, endpoints = contract.agent.id, contract.councilor, contract.endpoints
     job = os.environ["COUNCILOR_JOB_NAME"]
@@ -127,7 +127,7 @@ async def run() -> None:
         await http.post(
             f"{endpoints.gateway_url}/api/internal/task-event", json={"type": "task_completed", "data": event}
         )
-    report = Report(
+    return Report(
         execution_id=execution["execution_id"],
         task_id=task_id,
         status="completed",
@@ -137,8 +137,8 @@ async def run() -> None:
         started_at=started,
         completed_at=completed,
     )
-    Path(os.environ["COUNCILOR_TERMINATION_MESSAGE_PATH"]).write_text(report.model_dump_json(by_alias=True))
 
 
 if __name__ == "__main__":
-    asyncio.run(run())
+    message = asyncio.run(run()).model_dump_json(by_alias=True)
+    Path(os.environ["COUNCILOR_TERMINATION_MESSAGE_PATH"]).write_text(message)

@@ -8,7 +8,7 @@ look finds it and no pause between two looks passes for work, or hides any.
 
 import statistics
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -113,10 +113,11 @@ def _beside_the_script(bench: Bench, runs: int, report: Report, name: str, **env
 
 def _alone(bench: Bench, runs: int, report: Report) -> None:
     without = {contract.ENV_MONGODB_URI: ""}
-    for name, execute in (
-        ("without_mongodb", lambda: bench.run(RUNNER, **without)),
-        ("report", bench.report),
-    ):
+    kinds: dict[str, Callable[[], Run]] = {
+        "without_mongodb": lambda: bench.run(RUNNER, **without),
+        "report": bench.report,
+    }
+    for name, execute in kinds.items():
         measured = [execute() for _ in range(WARM_UP + runs)][WARM_UP:]
         report.add(f"runner_{name}_own", statistics.median(run.own for run in measured), "ms", runs)
         report.add(f"runner_{name}_memory_peak", max(run.peak_mb for run in measured), "MB", runs)
@@ -134,8 +135,8 @@ def _imports(bench: Bench, runs: int, report: Report) -> None:
             if line.startswith("import time:") and not line.endswith("imported package"):
                 microseconds, _, name = line.removeprefix("import time:").split("|")
                 taken[name.strip().partition(".")[0]] += int(microseconds)
-        for package, microseconds in taken.items():
-            packages.setdefault(package, []).append(microseconds / 1000)
+        for package, total in taken.items():
+            packages.setdefault(package, []).append(total / 1000)
     medians = {package: statistics.median(times) for package, times in packages.items()}
     report.add("runner_import_all", sum(medians.values()), "ms", runs)
     for package in sorted(medians, key=lambda package: -medians[package])[:IMPORTS_SHOWN]:

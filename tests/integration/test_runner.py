@@ -458,12 +458,25 @@ def test_no_secret_in_logs_and_message(
     wait_for(lambda: stub_conductor.requests.of("event"))
 
 
-def test_it_never_loads_what_the_operator_needs(setup: RunnerSetup) -> None:
+def loaded(pod: RunnerProcess) -> set[str]:
+    """Return the modules that a Pod loaded, of one that was asked to list them."""
+    assert pod.exit_code == ExitCode.COMPLETED
+    return {line.rsplit("|", 1)[1].strip() for line in pod.log.splitlines() if line.startswith("import time:")}
+
+
+@pytest.mark.parametrize("mongodb", [True, False])
+@pytest.mark.parametrize("marker", [True, False])
+def test_it_loads_what_it_needs(setup: RunnerSetup, stub_conductor: StubConductor, mongodb: bool, marker: bool) -> None:
+    stub_conductor.script("A_Agent", Answer(result="SEVERITY: success" if marker else "Nothing to report."))
     setup.environment["PYTHONPROFILEIMPORTTIME"] = "1"
-    log = setup.run().log
-    assert "councilor_runner.session" in log
-    loaded = {line.rsplit("|", 1)[1].strip() for line in log.splitlines() if line.startswith("import time:")}
-    assert "pymongo" in loaded
-    assert not loaded & {"kopf", "kubernetes", "aiohttp", "croniter", "councilor_operator"}
-    setup.mongodb_uri = None
-    assert "pymongo" not in setup.run().log
+    if not mongodb:
+        setup.mongodb_uri = None
+    modules = loaded(setup.run())
+    assert {"councilor_runner.session", "httpx", "pydantic"} <= modules
+    for needed, names in (
+        (mongodb, {"pymongo", "bson", "councilor_runner.store"}),
+        (not marker, {"councilor_runner.verdict.keywords"}),
+        (False, {"kopf", "kubernetes", "aiohttp", "croniter", "apprise", "yaml", "councilor_operator"}),
+        (False, {"councilor_runner.reporting", "sqlite3", "unittest", "multiprocessing", "xml"}),
+    ):
+        assert modules & names == (names if needed else set())

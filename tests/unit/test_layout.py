@@ -119,10 +119,22 @@ def test_the_runner_never_imports_the_operator() -> None:
     assert "councilor_operator" not in names
 
 
-def test_the_runner_loads_nothing_of_the_operators_dependencies() -> None:
+OPERATORS = {"kopf", "kubernetes", "aiohttp", "croniter", "prometheus_client", "yaml", "councilor_operator"}
+
+
+def test_the_runner_handles_signals_before_it_loads_anything_that_takes_long() -> None:
     loaded = loaded_by("import councilor_runner.__main__")
     assert "councilor_runner" in loaded
-    assert loaded.isdisjoint({"kopf", "kubernetes", "aiohttp", "croniter", "prometheus_client", "councilor_operator"})
+    assert loaded.isdisjoint({"asyncio", "logging", "email", "ssl", "pydantic", "httpx", "pymongo", *OPERATORS})
+
+
+def test_the_runner_loads_nothing_of_the_operators_dependencies() -> None:
+    names = sorted(
+        ".".join(path.relative_to(ROOT / "runner").with_suffix("").parts) for path in modules(ROOT / "runner")
+    )
+    loaded = loaded_by(f"import {', '.join(names)}")
+    assert {"asyncio", "pydantic", "httpx", "pymongo"} <= loaded
+    assert loaded.isdisjoint(OPERATORS)
 
 
 def test_pure_modules_load_no_client() -> None:

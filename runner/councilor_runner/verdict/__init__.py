@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from councilor_runner.contract import Severity, VerdictRules
-from councilor_runner.verdict.keywords import severity_of_words
 from councilor_runner.verdict.marker import is_bare_marker, severity_of_marker
 from councilor_runner.verdict.text import normalise
 
@@ -27,6 +26,10 @@ def judge(text: str, rules: VerdictRules) -> Verdict:
     severity = severity_of_marker(normal)
     if severity is not None:
         return Verdict(severity, "marker")
+    # Its patterns take longer to compile than all other modules of the runner take to load, and an agent that was asked
+    # for its verdict mostly gives one.
+    from councilor_runner.verdict.keywords import severity_of_words
+
     severity = severity_of_words(normal, rules)
     return Verdict("success", "default") if severity is None else Verdict(severity, "keywords")
 
