@@ -2,7 +2,6 @@
 
 import re
 import ssl
-from collections.abc import Iterable
 from urllib.request import getproxies
 
 import httpx
@@ -18,20 +17,20 @@ _JSON_TYPE = re.compile(r"^application/(?:[\w.+-]*\+)?json\b", re.IGNORECASE)
 def http_client(endpoints: Endpoints, token: str | None) -> httpx.AsyncClient:
     """Return the client for both services; the extra headers and the token are for a proxy in front of them."""
     credentials = {"Authorization": f"Bearer {token}"} if token else {}
-    addresses = (endpoints.conductor_url, endpoints.gateway_url or "", *getproxies().values())
     return httpx.AsyncClient(
         headers={**endpoints.headers, **credentials},
         timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-        verify=_trust(addresses),
+        verify=trust(endpoints),
     )
 
 
-def _trust(addresses: Iterable[str]) -> ssl.SSLContext | bool:
-    """Return whom to trust when these are all the addresses there are, in the terms of httpx's `verify`.
+def trust(endpoints: Endpoints) -> ssl.SSLContext | bool:
+    """Return whom to trust, in the terms of httpx's `verify`: True for the usual certificate authorities.
 
-    Reading the certificate authorities takes a tenth of a run's own time, so without an encrypted connection they stay
-    unread. The context is then one that trusts nobody: anything encrypted after all fails, and is never unverified.
+    Reading these takes a tenth of a run's own time, so where nothing is encrypted they stay unread. The context is then
+    one that trusts nobody: anything encrypted after all fails, and is never unverified.
     """
+    addresses = (endpoints.conductor_url, endpoints.gateway_url or "", *getproxies().values())
     if any(address[:6].lower() == "https:" for address in addresses):
         return True
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
