@@ -15,8 +15,8 @@ class Settings(BaseModel):
     woken for (upstream 1). `required_headers`, in lower case, are demanded from every call, as by a proxy in front.
     `missing_directories` and `missing_commands` (providers) are absent on the watcher's host. Without `mongo_uri_set`
     the conductor port answers as when its MONGO_URI is unset. With `accept_finished` a submission that does not wait
-    for its result is answered once the task has ended, every `sync_step` being the moment to look: no caller ever waits
-    between two polls, so what is left of its time is its own.
+    for its result is answered as usual, but only when its task has ended, looked at in the same steps: its caller never
+    has to wait between two looks, so what is left of its time is its own.
     """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)

@@ -241,6 +241,20 @@ class TestSynchronousCall:
         assert done < waited
         assert waited >= timedelta(seconds=1)
 
+    def test_a_submission_may_be_answered_with_its_task_at_an_end(
+        self, stub: StubConductor, http: httpx.Client, conductor_database: DB
+    ) -> None:
+        stub.settings.accept_finished = True
+        stub.script(AGENT, Answer(delay=0.2))
+        answer = submit(http).json()
+        assert answer["status"] == "pending"
+        task = stored_task(conductor_database, answer["_id"])
+        assert task["status"] == "completed"
+        (request,) = stub.requests.of("submit")
+        assert request.answered_at is not None
+        assert request.received_at.replace(tzinfo=None) < task["completed_at"]
+        assert task["completed_at"] <= request.answered_at.replace(tzinfo=None)
+
 
 class TestSecondProtocol:
     def test_the_seed_era_works(self, stub: StubConductor, http: httpx.Client) -> None:
