@@ -72,6 +72,11 @@ class Frontend:
             if message["type"] == "http.response.start":
                 request.status = message["status"]
                 request.answered_at = datetime.now(UTC)
+                # Now and not when the answer has left: its caller could be quick enough to send the next request over a
+                # connection that is about to close.
+                self._refuse_due()
+                if not self._site.listening:
+                    message = {**message, "headers": [*message.get("headers", ()), (b"connection", b"close")]}
             await send(message)
 
         try:

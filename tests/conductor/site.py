@@ -33,6 +33,11 @@ class Site:
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"http://{host}:{self.port}"
 
+    @property
+    def listening(self) -> bool:
+        """Whether it takes connections."""
+        return self._server is not None
+
     async def open(self, app: ASGIApp) -> None:
         self._app = app
         await self.accept()
