@@ -109,6 +109,12 @@ class Site:
 
     async def close(self) -> None:
         """Waits, after `abort`, for the calls, which the stub's state has told to give up."""
+        calls = [call for server in self._serving for call in server.server_state.tasks]
+        if calls:
+            await asyncio.wait(calls, timeout=_STOP_SECONDS)
+        # What is left is uvicorn looking ten times a second whether it may end.
+        for serving in self._serving.values():
+            serving.cancel()
         if self._serving:
             await asyncio.wait(list(self._serving.values()), timeout=_STOP_SECONDS)
 

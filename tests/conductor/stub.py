@@ -285,5 +285,9 @@ def _create_indexes(mongodb_uri: str, database_name: str) -> None:
         database = client[database_name]
         database.agents.create_index("agent_id", unique=True)
         database.agent_instances.create_index("instance_id", unique=True)
-        database.tasks.create_index("task_id", unique=True, sparse=True)
-        database.tasks.create_index([("status", pymongo.ASCENDING), ("created_at", pymongo.ASCENDING)])
+        database.tasks.create_indexes(
+            [
+                pymongo.IndexModel("task_id", unique=True, sparse=True),
+                pymongo.IndexModel([("status", pymongo.ASCENDING), ("created_at", pymongo.ASCENDING)]),
+            ]
+        )

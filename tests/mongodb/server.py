@@ -191,6 +191,7 @@ class Mongod:
             *("--wiredTigerCacheSizeGB", "0.25"),
             *("--setParameter", "ttlMonitorSleepSecs=1"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+            *("--journalCommitInterval", "10"),  # a majority waits for the journal, by default up to 100 ms
             "--nounixsocket",  # a killed server would leave its socket behind in /tmp
         ]
         if self._ipv6:
