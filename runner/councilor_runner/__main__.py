@@ -100,6 +100,7 @@ def _work(
 
     from councilor_runner.clock import SystemClock
     from councilor_runner.connection import http_client
+    from councilor_runner.trust import trust
 
     async def work(client: "httpx.AsyncClient") -> "tuple[RunReport, int]":
         clock = SystemClock()
@@ -118,7 +119,8 @@ def _work(
         interruption.attach(asyncio.get_running_loop())
         gc.freeze()
         gc.enable()
-        client = http_client(settings.contract.endpoints, settings.conductor_token)
+        endpoints = settings.contract.endpoints
+        client = http_client(endpoints.headers, settings.conductor_token, trust(endpoints))
         try:
             return await work(client)
         finally:

@@ -40,7 +40,7 @@ class Usage:
 
 
 class Container:
-    """An environment in a folder, and processes in it; `log` is where the last one's standard error stands."""
+    """An environment in a folder, and processes in it, one at a time."""
 
     def __init__(self, folder: Path) -> None:
         """Make the environment. Raises FileNotFoundError without uv, CalledProcessError when it cannot be made."""

@@ -15,6 +15,7 @@ import councilor_operator
 from hack.images.builder import archive, base, inputs
 from hack.images.builder.inputs import ROOT
 from hack.images.builder.progress import BuildError
+from tests.bench import container
 
 
 @pytest.fixture
@@ -207,3 +208,10 @@ def test_sizes_add_up_over_layers_and_are_remembered(tmp_path: Path) -> None:
     assert two.unpacked == len(LAYER) + len(b"other")
     assert set(json.loads(known.read_text())) == {hashlib.sha256(layer).hexdigest() for layer in (LAYER, b"other")}
     assert archive.measure(path, known) == two
+
+
+def test_the_benchmark_starts_the_runner_with_the_images_variables() -> None:
+    runtime = (ROOT / "Dockerfile").read_text(encoding="utf-8").partition(" AS runtime\n")[2].partition("\nFROM ")[0]
+    variables = dict(re.findall(r"(?m)^(?:ENV|   ) (\w+)=(\S+)", runtime))
+    del variables["PATH"]
+    assert variables == container.VARIABLES

@@ -4,8 +4,8 @@ import ssl
 
 import pytest
 
-from councilor_runner.connection import trust
 from councilor_runner.contract import Endpoints
+from councilor_runner.trust import trust
 
 HTTP, HTTPS = "http://conductor:8000", "https://conductor:8443"
 
