@@ -53,7 +53,7 @@ async def test_a_claim_without_a_count_starts_one(store: Store, executions: Exec
 
 async def test_a_note_is_handed_over_once(store: Store, executions: Executions) -> None:
     await store.claim(FIELDS)
-    await store.postpone(FIELDS["execution_id"], Reason.CONDUCTOR_UNREACHABLE, "no connection")  # type: ignore[arg-type]
+    await store.postpone(TASK, Reason.CONDUCTOR_UNREACHABLE, "no connection")
     before = await store.claim(FIELDS)
     assert before is not None
     assert (before["reason"], before["error"]) == ("ConductorUnreachable", "no connection")
