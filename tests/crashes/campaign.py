@@ -82,6 +82,7 @@ def systematic(sites: Sites) -> list[Series]:
         for scenario in (Scenario(shape), Scenario(shape, "mongodb", "failed", "manual"), Scenario(shape, seed=True)):
             plan("two Pods at once", series.two_pods, scenario)
             plan("arriving late", series.late, scenario)
+        plan("report Job at once", series.report_at_once, Scenario(shape))
         for scenario in (Scenario(shape), Scenario(shape, "mongodb", "failed", "manual")):
             plan("connection cut", series.cut, scenario)
     return planned
@@ -123,13 +124,14 @@ def carry_out(
 
 
 def random_trials(tally: Tally, sites: Sites, seed: int, trials: int) -> None:
-    """Kill at random places in scenarios of every combination, until there are as many trials altogether."""
+    """Kill at random places in scenarios of every combination, so many times; what strikes nothing is made up for."""
     rng = random.Random(seed)
     scenarios = every_scenario()
+    wanted = tally.total.trials + trials
 
     def one() -> Series:
         scenario, own = rng.choice(scenarios), random.Random(rng.random())
         return "killed at random", lambda: [series.random_kill(sites[scenario.shape], scenario, own)]
 
-    while (missing := trials - tally.total.trials) > 0:
+    while (missing := wanted - tally.total.trials) > 0:
         carry_out(tally, [one() for _ in range(missing)])

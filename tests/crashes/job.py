@@ -7,12 +7,13 @@ import copy
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Final
 
 from councilor_runner import contract as contracts
-from councilor_runner.contract import ExitCode
-from tests.crashes.scenario import Scenario
+from councilor_runner.contract import ExitCode, RunReport
+from tests.crashes.scenario import SILENT, Scenario
 from tests.crashes.site import Site
 from tests.crashes.tap import Blow, Point, Tap
 from tests.runner import RunnerProcess, RunnerSetup
@@ -74,12 +75,19 @@ class JobEnd:
 
     last: RunnerProcess
     other: RunnerProcess | None = None
-    """A Pod that worked on the run at the same time."""
+    """A Pod that worked on the run at the same time, of the same Job or of its report Job."""
+    reported: bool = False
+    """Whether it was the latter."""
     kills: int = 0
     reached: bool = True
     """Whether the first mishap came about: a Pod may end before the message it was meant for."""
     messages: list[str] = field(default_factory=list)
     """Those of the first Pod."""
+
+    @property
+    def disturbed(self) -> bool:
+        """Whether more than one Pod worked on the run."""
+        return self.kills > 0 or self.other is not None
 
 
 class EndlessJobError(AssertionError):
@@ -106,8 +114,11 @@ def run_job(site: Site, scenario: Scenario, setup: RunnerSetup, mishaps: Sequenc
         raise EndlessJobError(f"no end after {_PODS} Pods, the last with exit code {pod.exit_code}")
 
 
-def run_overtaken(site: Site, scenario: Scenario, setup: RunnerSetup, point: Point) -> JobEnd:
-    """Hold a Pod up at a point until another one has ended the run, like a node that was given up and comes back."""
+def run_overtaken(site: Site, scenario: Scenario, setup: RunnerSetup, point: Point, *, report: bool) -> JobEnd:
+    """Hold a Pod up at a point until another one has ended the run, like a node that was given up and comes back.
+
+    With `report` the other one is that of a report Job.
+    """
 
     async def nothing() -> None:
         pass
@@ -117,9 +128,32 @@ def run_overtaken(site: Site, scenario: Scenario, setup: RunnerSetup, point: Poi
         wait_for(lambda: tap.struck.is_set() or not pod.alive)
         if not tap.struck.is_set():
             return JobEnd(pod.finish(), reached=False, messages=tap.messages)
-        other = run_job(site, scenario, copy.deepcopy(setup), ()).last
+        second = copy.deepcopy(setup)
+        other = _report(site, second) if report else run_job(site, scenario, second, ()).last
         site.exchange.do(tap.let_go())
-        return JobEnd(pod.finish(), other, messages=tap.messages)
+        return JobEnd(pod.finish(), other, report, messages=tap.messages)
+
+
+def _report(site: Site, setup: RunnerSetup) -> RunnerProcess:
+    setup.document["endpoints"] |= {"conductorUrl": site.stub.conductor_url, "gatewayUrl": site.stub.gateway_url}
+    setup.mongodb_uri = site.mongod.uri
+    moment = datetime.now(UTC)
+    told = RunReport(
+        execution_id=setup.execution_id,
+        task_id=setup.task_id,
+        trigger="scheduled",
+        status="error",
+        severity="error",
+        exit_code=SILENT.exit_code,
+        reason=SILENT.reason,
+        started_at=moment,
+        completed_at=moment,
+        duration_ms=0,
+    )
+    pod = setup.report(told)
+    if pod.exit_code != ExitCode.COMPLETED:
+        raise EndlessJobError(f"the report Job ended with {pod.exit_code}")
+    return pod
 
 
 def _let_go(site: Site, tap: Tap) -> None:

@@ -7,9 +7,9 @@ from typing import Any
 
 from bson import ObjectId
 
-from councilor_runner.contract import ExitCode, Reason, RunReport
+from councilor_runner.contract import Reason, RunReport
 from tests.crashes.job import JobEnd
-from tests.crashes.scenario import Scenario
+from tests.crashes.scenario import SILENT, UNKNOWN, Scenario
 from tests.crashes.site import Site
 from tests.runner import RunnerSetup
 
@@ -71,29 +71,11 @@ def judge(scenario: Scenario, left: Traces, *, servers_failed: bool = False) -> 
     Then the run may end as an error; but what the agent did must still be neither lost nor done twice.
     """
     verdict = Judgement()
-    report, ending = left.report, scenario.ending
-    disturbed = left.end.kills > 0 or left.end.other is not None
-    asked = ending.answer is not None
-    finished = bool(left.tasks) and left.tasks[0]["status"] in ("completed", "error")
-    if left.dispatches > 1 or len(left.tasks) > 1:
-        verdict.double.append(f"{left.dispatches} dispatches, {len(left.tasks)} tasks")
-    if not asked and left.tasks:
-        verdict.wrong.append("a task although the agent was not to be asked")
-    expected = (ending.reason, ending.exit_code)
-    unknown = (Reason.OUTCOME_UNKNOWN, ExitCode.AGENT_FAILED)
-    found = (report.reason, left.end.last.exit_code)
-    may_differ = (asked and not scenario.recoverable and disturbed) or (servers_failed and not finished)
-    if not may_differ and asked and left.dispatches != 1:
-        verdict.lost.append(f"{left.dispatches} dispatches")
-    if asked and not scenario.seed and not servers_failed and left.dispatches != 1:
-        verdict.lost.append("never dispatched")
-    if not (found == expected or (may_differ and (servers_failed or found == unknown))):
-        (verdict.lost if finished else verdict.wrong).append(f"the run ended as {found}, not as {expected}")
-    as_expected = found == expected
-    if as_expected and (report.status, report.severity) != (ending.status, ending.severity):
-        verdict.wrong.append(f"reported as {report.status}, {report.severity}")
-    if report.recorded is not scenario.recorded:
-        verdict.lost.append(f"reported as recorded: {report.recorded}")
+    finished = left.task is not None and left.task["status"] in ("completed", "error")
+    _judge_dispatch(verdict, scenario, left, servers_failed=servers_failed)
+    _judge_ending(verdict, scenario, left, excused=servers_failed and not finished)
+    if left.report.recorded is not scenario.recorded:
+        verdict.lost.append(f"reported as recorded: {left.report.recorded}")
     if scenario.recorded:
         _judge_record(verdict, left)
         _judge_count(verdict, left, known=scenario.ending_name != "unknown agent")
@@ -101,6 +83,33 @@ def judge(scenario: Scenario, left: Traces, *, servers_failed: bool = False) -> 
     _judge_events(verdict, scenario, left)
     _judge_other(verdict, left)
     return verdict
+
+
+def _judge_dispatch(verdict: Judgement, scenario: Scenario, left: Traces, *, servers_failed: bool) -> None:
+    if left.dispatches > 1 or len(left.tasks) > 1:
+        verdict.double.append(f"{left.dispatches} dispatches, {len(left.tasks)} tasks")
+    if scenario.ending.answer is None:
+        if left.tasks:
+            verdict.wrong.append("a task although the agent was not to be asked")
+        return
+    # The seed protocol rather leaves the agent unasked than asks it twice; a report Job ends a run as it is.
+    may_be_unasked = servers_failed or left.end.reported or (scenario.seed and left.end.disturbed)
+    if left.dispatches == 0 and not may_be_unasked:
+        verdict.lost.append("the agent was never asked")
+
+
+def _judge_ending(verdict: Judgement, scenario: Scenario, left: Traces, *, excused: bool) -> None:
+    allowed = [scenario.ending]
+    if scenario.ending.answer is not None and left.end.disturbed and not scenario.recoverable:
+        allowed.append(UNKNOWN)
+    if left.end.reported:
+        allowed.append(SILENT)
+    report = left.report
+    found = (report.reason, left.end.last.exit_code, report.status, report.severity)
+    expected = [(ending.reason, ending.exit_code, ending.status, ending.severity) for ending in allowed]
+    if found not in expected and not (excused and report.severity == "error"):
+        kind = verdict.lost if left.dispatches else verdict.wrong
+        kind.append(f"the run ended as {', '.join(map(str, found))}")
 
 
 def _judge_record(verdict: Judgement, left: Traces) -> None:
@@ -166,7 +175,9 @@ def _judge_events(verdict: Judgement, scenario: Scenario, left: Traces) -> None:
 def _judge_other(verdict: Judgement, left: Traces) -> None:
     if left.end.other is None:
         return
-    same = ("status", "severity", "reason", "exit_code", "recorded", "started_at", "completed_at")
+    same = ["status", "severity", "reason", "recorded", "started_at", "completed_at"]
+    if not left.end.reported:
+        same.append("exit_code")
     first, second = left.end.other.report, left.report
     if different := [name for name in same if getattr(first, name) != getattr(second, name)]:
         verdict.wrong.append(f"two Pods at once report different things: {', '.join(different)}")

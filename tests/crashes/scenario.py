@@ -24,7 +24,7 @@ _FIRST: Final = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 class Ending:
     """What a run comes to that nothing disturbs; no `answer` where the agent is not asked."""
 
-    reason: Reason
+    reason: Reason | str
     exit_code: ExitCode
     status: str
     severity: str | None
@@ -42,6 +42,12 @@ ENDINGS: Final[dict[EndingName, Ending]] = {
     "skipped": Ending(Reason.STARTED_TOO_LATE, ExitCode.COMPLETED, "skipped", None),
     "unknown agent": Ending(Reason.AGENT_UNKNOWN, ExitCode.CONFIGURATION, "error", "error"),
 }
+
+
+SILENT: Final = Ending("OOMKilled", ExitCode.AGENT_FAILED, "error", "error")
+"""How the operator counts a run whose Pod seems to have died without a word."""
+UNKNOWN: Final = Ending(Reason.OUTCOME_UNKNOWN, ExitCode.AGENT_FAILED, "error", "error")
+"""What a Pod makes of a run that an earlier one began and nobody can read about."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,11 @@ def two_pods(site: Site, scenario: Scenario) -> Iterator[Trial]:
     yield from everywhere(lambda point: overtaken(site, scenario, point))
 
 
+def report_at_once(site: Site, scenario: Scenario) -> Iterator[Trial]:
+    """Hold a Pod up while the report Job of its run ends it as one that died without a word."""
+    yield from everywhere(lambda point: overtaken(site, scenario, point, report=True))
+
+
 def cut(site: Site, scenario: Scenario) -> Iterator[Trial]:
     """Reset the connection of a message, in each direction; the Pod lives on."""
 

@@ -40,10 +40,11 @@ def struck(site: Site, scenario: Scenario, *mishaps: Mishap, words: str = "", se
     )
 
 
-def overtaken(site: Site, scenario: Scenario, point: Point) -> Trial:
-    """Run a Job with two Pods at once, one of which is held up at the point until the other has ended."""
-    words = f"held up at message {point.number}, {point.moment.value}, until another Pod has ended the run"
-    return _carry_out(site, scenario, words, lambda setup: run_overtaken(site, scenario, setup, point))
+def overtaken(site: Site, scenario: Scenario, point: Point, *, report: bool = False) -> Trial:
+    """Hold the run's Pod up at the point until another one, or with `report` that of a report Job, has ended it."""
+    other = "a report Job" if report else "another Pod"
+    words = f"held up at message {point.number}, {point.moment.value}, until {other} has ended the run"
+    return _carry_out(site, scenario, words, lambda setup: run_overtaken(site, scenario, setup, point, report=report))
 
 
 def _carry_out(
