@@ -103,7 +103,7 @@ def run_job(site: Site, scenario: Scenario, setup: RunnerSetup, mishaps: Sequenc
             mishap = remaining.pop(0) if remaining else None
             pod, tap, happened = late.enter_context(_pod(site, scenario, setup, mishap))
             if end is None:
-                end = JobEnd(pod, reached=happened, messages=tap.messages)
+                end = JobEnd(pod, reached=happened or mishap is None, messages=tap.messages)
             end.last = pod
             killed = happened and isinstance(mishap, Kill)
             end.kills += killed

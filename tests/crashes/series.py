@@ -7,7 +7,7 @@ import itertools
 import random
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pymongo import MongoClient
@@ -167,4 +167,14 @@ def failing_commands(site: Site, scenario: Scenario, failures: Sequence[Failure]
                 appName="councilor-runner",
                 **failure.data,
             ):
-                yield struck(site, scenario, words=f"{command} {collection}: {failure.words}")
+                before = _failed(site)
+                trial = struck(site, scenario, words=f"{command} {collection}: {failure.words}")
+                yield replace(trial, reached=_failed(site) > before)
+
+
+def _failed(site: Site) -> int:
+    """Return how many commands the server has failed on purpose."""
+    with MongoClient[dict[str, Any]](site.mongod.uri, appname="test") as client:
+        state = client.admin.command({"getParameter": 1, "failpoint.failCommand": 1})
+    times: int = state["failpoint.failCommand"]["timesEntered"]
+    return times
