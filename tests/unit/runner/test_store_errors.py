@@ -20,41 +20,17 @@ from councilor_runner.contract import Reason
 from councilor_runner.store import translate
 
 TEXT = "db.internal:27017 rejected {secret: 1}"
+# Unreachable hosts, network time-outs, locks, time limits, write conflicts, shutdowns, elections.
+PASSING = (6, 7, 24, 50, 64, 89, 91, 112, 134, 189, 202, 262, 9001, 10107, 11600, 11601, 11602, 13435, 13436)
+STANDING = (2, 20, 86, 100, 121, 10334, 17280, None)
 
 
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
         *((OperationFailure(TEXT, code), Reason.CREDENTIALS_REFUSED) for code in (13, 18, 8000)),
-        # Unreachable hosts, network time-outs, locks, time limits, write conflicts, shutdowns, elections.
-        *(
-            (OperationFailure(TEXT, code), Reason.DATABASE_UNREACHABLE)
-            for code in (
-                6,
-                7,
-                24,
-                50,
-                64,
-                89,
-                91,
-                112,
-                134,
-                189,
-                202,
-                262,
-                9001,
-                10107,
-                11600,
-                11601,
-                11602,
-                13435,
-                13436,
-            )
-        ),
-        *(
-            (OperationFailure(TEXT, code), Reason.DATABASE_REFUSED)
-            for code in (2, 20, 86, 100, 121, 10334, 17280, None)
-        ),
+        *((OperationFailure(TEXT, code), Reason.DATABASE_UNREACHABLE) for code in PASSING),
+        *((OperationFailure(TEXT, code), Reason.DATABASE_REFUSED) for code in STANDING),
         (WriteConcernError(TEXT, 64), Reason.DATABASE_UNREACHABLE),
         (WriteConcernError(TEXT, 91), Reason.DATABASE_UNREACHABLE),
         (WriteConcernError(TEXT, 100), Reason.DATABASE_REFUSED),
