@@ -76,6 +76,10 @@ unit: venv ## Run the unit tests.
 test: venv mongodb-libraries cluster-binaries ## Run unit and integration tests (real API server, real mongod, real HTTP).
 	@.venv/bin/pytest tests/unit tests/integration
 
+.PHONY: trials
+trials: venv mongodb-libraries ## Crash the runner everywhere and TRIALS (500) times at random, print the figures (half an hour).
+	@$(PYTHON) -m tests.crashes
+
 .PHONY: e2e
 e2e: venv mongodb-libraries ## Run the end-to-end tests: a real node, the project's own images.
 	@hack/cluster/cluster prepare

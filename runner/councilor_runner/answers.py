@@ -51,6 +51,7 @@ class TaskState:
     text: str | None = None
     exit_code: int | None = None
     exit_code_known: bool = False
+    agent_id: str | None = None
 
     @property
     def final(self) -> bool:
@@ -178,7 +179,14 @@ def read_task(document: Mapping[str, object]) -> TaskState | None:
     if result is None:
         result = document.get("stdout", document.get("error"))
     known = "exit_code" in document or "returncode" in document or exit_code is not None
-    return TaskState(status, _text(result), exit_code, exit_code_known=known)
+    agent_id = document.get("agent_id")
+    return TaskState(
+        status,
+        _text(result),
+        exit_code,
+        exit_code_known=known,
+        agent_id=agent_id if isinstance(agent_id, str) and agent_id else None,
+    )
 
 
 def _integer(value: object) -> int | None:

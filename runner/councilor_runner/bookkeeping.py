@@ -88,7 +88,7 @@ class Bookkeeper:
             return Settled(finished, recorded, error.message, error.temporary)
         if severity is not None:
             try:
-                await self._persist(lambda: store.set_severity(task_id, severity))
+                await self._persist(lambda: store.set_severity(task_id, agent.id, severity))
             except StoreError as error:
                 # The run itself is recorded and counted; another Pod could not do better.
                 logs.warning("severity of the task not set", detail=error.message)

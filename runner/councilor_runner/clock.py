@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -23,14 +24,33 @@ class SystemClock:
     """The machine's time."""
 
     def now(self) -> datetime:
-        moment = datetime.now(UTC)
-        return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+        return whole_milliseconds(datetime.now(UTC))
 
     def monotonic(self) -> float:
         return time.monotonic()
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
+
+
+def whole_milliseconds(moment: datetime) -> datetime:
+    """Cut a time to what BSON keeps of it."""
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """What is written down as the time: by the clock that all Pods of a run share, which is `ahead` of the Pod's own.
+
+    Nodes' clocks disagree. By its own a Pod could end a run before another one began it, or take another's time limit
+    for over.
+    """
+
+    clock: Clock
+    ahead: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        return whole_milliseconds(self.clock.now() + self.ahead)
 
 
 def milliseconds(moment: datetime) -> int:

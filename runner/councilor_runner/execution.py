@@ -49,6 +49,7 @@ class Execution:
         self,
         *,
         task_id: str,
+        agent_id: str,
         request: tuple[str, Mapping[str, object]],
         conductor: Conductor,
         sources: Sequence[PollSource],
@@ -61,6 +62,7 @@ class Execution:
     ) -> None:
         """`already_spent`: seconds since an earlier Pod claimed this run, 0 for the first."""
         self._task_id = task_id
+        self._agent_id = agent_id
         self._path, self._body = request
         self._conductor = conductor
         self._sources = sources
@@ -128,13 +130,16 @@ class Execution:
 
     async def _unclear(self, answer: Answer) -> Outcome:
         """The last submission had no usable answer: whether the task exists is asked elsewhere."""
+        if answer.kind is AnswerKind.UNRECOGNISED:
+            failed = Outcome(Reason.CONDUCTOR_FAILED, message=answer.message)
+            # No other Pod follows to look again. The sources may be away for the same reason, and the task may still
+            # be on its way into the database, so one look would not be enough.
+            return await self._wait(self._inherited_deadline, never_seen=failed) if self._sources else failed
         if self._sources:
             state = await look_up(self._task_id, self._sources)
             if isinstance(state, TaskState):
                 logs.info("the task exists although its submission had no usable answer: polling")
                 return await self._wait(self._inherited_deadline)
-        if answer.kind is AnswerKind.UNRECOGNISED:
-            return Outcome(Reason.CONDUCTOR_FAILED, message=answer.message)
         if self._synchronous and self._progress.dispatched:
             return self._timed_out() if self._clock.monotonic() >= self._deadline else self._unknown()
         return Outcome(
@@ -142,15 +147,22 @@ class Execution:
             message=f"{answer.message}; check that it runs and what the operator's Conductor URL leads to",
         )
 
-    async def _wait(self, deadline: float) -> Outcome:
+    async def _wait(self, deadline: float, never_seen: Outcome | None = None) -> Outcome:
         if not self._sources:
             return self._unknown()
         ended = await wait_for_task(self._task_id, self._sources, self._clock, deadline, self._limits.poll)
         match ended:
+            case TaskState(agent_id=agent_id) if agent_id not in (None, self._agent_id):
+                # The answer to another question, possibly of another Councilor, is none to this one.
+                return Outcome(
+                    Reason.CONDUCTOR_FAILED,
+                    message="Conductor holds a task of another agent under the id of this run, so the agent was not "
+                    "asked: start another run, which has an id of its own",
+                )
             case TaskState():
                 return outcome_of(ended)
             case WaitEnd.VANISHED:
-                return Outcome(
+                return never_seen or Outcome(
                     Reason.TASK_VANISHED,
                     message="the task disappeared before it had a result: it was deleted, or gateway and Conductor use "
                     "different databases",

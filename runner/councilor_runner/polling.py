@@ -60,6 +60,7 @@ class WaitEnd(Enum):
     UNREADABLE = auto()
     """The deadline came and no source had answered for the last part of the wait."""
     VANISHED = auto()
+    """No source knows the task, for longer than replicas lag or at the deadline."""
     REFUSED = auto()
 
 
@@ -107,7 +108,7 @@ async def wait_for_task(
             return WaitEnd.REFUSED
         elif state is Lookup.ABSENT:
             absent_since = clock.monotonic() if absent_since is None else absent_since
-            if clock.monotonic() - absent_since >= limits.vanished_after:
+            if last or clock.monotonic() - absent_since >= limits.vanished_after:
                 return WaitEnd.VANISHED
         readable = state is not Lookup.UNAVAILABLE
         if last:

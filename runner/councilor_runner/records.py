@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from councilor_runner.clock import milliseconds
+from councilor_runner.clock import milliseconds, whole_milliseconds
 from councilor_runner.contract import RunReport, Severity
 from councilor_runner.outcome import Outcome, ended
 from councilor_runner.settings import Settings
@@ -147,8 +147,7 @@ def counted_run(told: RunReport, started_at: datetime | None = None) -> Finished
 
 def as_stored(moment: datetime) -> datetime:
     """Return a time as BSON keeps it: UTC, whole milliseconds."""
-    moment = moment.astimezone(UTC)
-    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    return whole_milliseconds(moment.astimezone(UTC))
 
 
 def instance_id(fields: Mapping[str, Any]) -> str:
@@ -165,6 +164,8 @@ def statistics_update(field: str, task_id: str, severity: Severity, completed_at
     `success_rate` is computed from whole numbers each time: the first version derived it from the rounded rate and
     drifted. The numbers start from the statistics that are already there, and start again from them whenever somebody
     else changed the total. A total that is gone altogether was dropped by the watcher: then ours are restored.
+
+    The latest end stands beside the statistics, too: dropped with them, a run that is counted late would seem the last.
 
     The pipeline holds numbers, dates and hexadecimal digits only; in a pipeline any other text could be a field path.
     """
@@ -194,6 +195,8 @@ def statistics_update(field: str, task_id: str, severity: Severity, completed_at
                 f"{COUNTERS}.success": {
                     "$add": [{"$cond": [keep, success, seeded_success]}, int(severity == "success")]
                 },
+                # Runs may finish in another order than they started.
+                f"{COUNTERS}.last": {"$max": [f"${COUNTERS}.last", f"${field}.last_execution", completed_at]},
                 f"{COUNTERS}.recent": {"$slice": [{"$concatArrays": [recent, [task_id]]}, -KEEP]},
             }
         },
@@ -201,8 +204,7 @@ def statistics_update(field: str, task_id: str, severity: Severity, completed_at
             "$set": {
                 f"{field}.total_executions": counted,
                 f"{field}.success_rate": {"$divide": [{"$multiply": [success, 100]}, counted]},
-                # Runs may finish in another order than they started.
-                f"{field}.last_execution": {"$max": [f"${field}.last_execution", completed_at]},
+                f"{field}.last_execution": f"${COUNTERS}.last",
             }
         },
     ]

@@ -9,15 +9,16 @@ A Pod that gets no further for the time being leaves the run to the next one. Th
 instead, as an error that is recorded, counted and told; otherwise its claim would stay `running` for ever.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from councilor_runner import logs
 from councilor_runner.answers import TaskState
 from councilor_runner.bookkeeping import Settled
-from councilor_runner.clock import Clock
+from councilor_runner.clock import Calendar, Clock
 from councilor_runner.completion import Completion, compose
 from councilor_runner.conductor import Conductor, execution_request
 from councilor_runner.contract import Reason, RunReport, Severity
@@ -55,24 +56,26 @@ class Session:
         self._interruption = interruption
         self._limits = limits or Limits()
         self._progress = Progress()
-        self._started_at = clock.now()
+        self._calendar = Calendar(clock)
+        self._started_at = self._calendar.now()
         self._fields = claim_fields(settings, self._started_at)
         self._claimed = False
         self._attempts = 0
         self._continued = False
         self._finished_before: Finished | None = None
-        endpoints = self._contract.endpoints
-        self._conductor = Conductor(client, endpoints.conductor_url, clock)
-        self._gateway = (
-            Gateway(client, endpoints.gateway_url, self._contract.agent.id)
-            if endpoints.gateway_url is not None
-            else None
-        )
+        self._client = client
+        self._conductor = Conductor(client, self._contract.endpoints.conductor_url, clock)
         # The seed protocol makes up task ids of its own: nothing to look for, nothing to repeat.
-        self._seed = endpoints.protocol == "seed"
-        self._sources: tuple[PollSource, ...] = tuple(
-            source for source in (self._gateway, store) if source is not None and not self._seed
-        )
+        self._seed = self._contract.endpoints.protocol == "seed"
+
+    @property
+    def _gateway(self) -> Gateway | None:
+        url = self._contract.endpoints.gateway_url
+        return None if url is None else Gateway(self._client, url, self._contract.agent.id)
+
+    @property
+    def _sources(self) -> tuple[PollSource, ...]:
+        return tuple(source for source in (self._gateway, self._store) if source is not None and not self._seed)
 
     async def run(self) -> RunReport:
         """Return the report; its exit code is the process's."""
@@ -86,7 +89,7 @@ class Session:
         if not outcome.final:
             return await self._postpone(outcome)
         severity = self._finished_before.severity if self._finished_before else self._judge(outcome)
-        finished = self._finished_before or Finished(outcome, severity, self._started_at, self._clock.now())
+        finished = self._finished_before or self._finished(outcome, severity)
         logs.info("run finished", reason=str(outcome.reason), severity=severity, durationMs=finished.duration_ms)
         completion = Completion(
             self._settings,
@@ -179,11 +182,14 @@ class Session:
     async def _claim(self) -> Outcome | None:
         """Claim the run; return an outcome when that is impossible, since nothing may be sent then."""
         if self._store is None:
-            return None
+            return self._unguarded() if self._seed else None
         from councilor_runner.store import StoreError
 
         try:
             await self._store.prepare()
+            self._calendar = Calendar(self._clock, await self._store.clock_difference(self._clock.now))
+            self._started_at = self._calendar.now()
+            self._fields = claim_fields(self._settings, self._started_at)
             earlier = await self._store.claim(self._fields)
         except StoreError as error:
             return Outcome(error.reason, message=error.message)
@@ -192,9 +198,7 @@ class Session:
         if earlier is None:
             logs.info("execution claimed")
             return None
-        if isinstance(earlier.get("started_at"), datetime):
-            self._started_at = earlier["started_at"]
-            self._fields = claim_fields(self._settings, self._started_at)
+        self._take_over(earlier)
         self._finished_before = read_finished(earlier)
         if self._finished_before is not None:
             before = self._finished_before.outcome
@@ -211,6 +215,25 @@ class Session:
                     message="an earlier Pod may have started the agent; the seed protocol cannot ask for its result",
                 )
         return None
+
+    def _unguarded(self) -> Outcome:
+        # A Pod that replaces this one would start the agent again.
+        return Outcome(
+            Reason.REQUEST_REFUSED,
+            message="the seed protocol has no task ids, so only a record can keep the agent from being started twice: "
+            "write MONGODB_URI into the Secret councilor-runner, or set the operator's protocol to current",
+        )
+
+    def _take_over(self, earlier: Mapping[str, Any]) -> None:
+        """Go on under the ids and times of the Pod that claimed the run first."""
+        execution_id, agent_id = earlier.get("execution_id"), earlier.get("agent_id")
+        if isinstance(execution_id, str) and isinstance(agent_id, str):
+            # A Job that is made again by hand is the same run, also when its Councilor has another agent by now.
+            self._settings = self._settings.of_execution(execution_id, agent_id)
+            self._contract = self._settings.contract
+        if isinstance(earlier.get("started_at"), datetime):
+            self._started_at = earlier["started_at"]
+        self._fields = claim_fields(self._settings, self._started_at)
 
     async def _too_late(self) -> bool:
         deadline, scheduled_at = self._contract.execution.starting_deadline_seconds, self._settings.scheduled_at
@@ -234,19 +257,24 @@ class Session:
             instance_id=instance_id(self._fields),
             wait_for_result=synchronous,
         )
-        already_spent = (self._clock.now() - self._started_at).total_seconds() if self._continued else 0.0
+        spent = (self._calendar.now() - self._started_at).total_seconds() if self._continued else 0.0
         return await Execution(
             task_id=self._settings.task_id,
+            agent_id=contract.agent.id,
             request=request,
             conductor=self._conductor,
             sources=self._sources,
             clock=self._clock,
             timeout_seconds=contract.execution.timeout_seconds,
-            already_spent=already_spent,
+            already_spent=max(0.0, spent),
             synchronous=synchronous,
             progress=self._progress,
             limits=self._limits,
         ).run()
+
+    def _finished(self, outcome: Outcome, severity: Severity | None) -> Finished:
+        # Nor may the end come before the beginning where MongoDB's clock was set back, or another server's is behind.
+        return Finished(outcome, severity, self._started_at, max(self._started_at, self._calendar.now()))
 
     def _judge(self, outcome: Outcome) -> Severity | None:
         if outcome.status != "completed":
@@ -261,9 +289,8 @@ class Session:
             from councilor_runner.store import StoreError
 
             try:
-                await self._store.postpone(self._settings.execution_id, outcome.reason, outcome.message)
+                await self._store.postpone(self._settings.task_id, outcome.reason, outcome.message)
             except StoreError as error:
                 logs.warning("reason not noted on the claim", detail=error.message)
-        finished = Finished(outcome, "error", self._started_at, self._clock.now())
-        settled = Settled(finished, recorded=False)
+        settled = Settled(self._finished(outcome, "error"), recorded=False)
         return compose(self._settings, settled, (), dispatched=self._progress.dispatched)

@@ -7,9 +7,9 @@ minute and more, and a standalone server has none.
 Imported only when MONGODB_URI is set. The driver's texts name hosts and quote documents, so they end here.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pymongo
@@ -37,8 +37,11 @@ OPERATION_SECONDS = 5.0
 _CREDENTIAL_CODES = (13, 18, 8000)
 """Unauthorized, AuthenticationFailed, and what Atlas calls either."""
 _AUTHENTICATION_FAILED = 18
-_TEMPORARY_CODES = (50, 64, 91, 189, 262, 10107, 11600, 11602, 13435, 13436)
-"""Time limits, shutdowns and elections that the driver did not ride out by itself."""
+_TEMPORARY_CODES = frozenset(
+    # Hosts and connections between the servers; locks, write conflicts and time limits; shutdowns and elections.
+    (6, 7, 89, 9001, 24, 50, 64, 112, 202, 91, 134, 189, 262, 10107, 11600, 11601, 11602, 13435, 13436)
+)
+"""What passes, and the driver did not ride out by itself (names: MongoDB's error_codes.yml)."""
 
 
 class StoreError(Exception):
@@ -70,6 +73,11 @@ def translate(error: PyMongoError, operation: str) -> StoreError:
     if isinstance(error, ConnectionFailure | ConfigurationError) or error.timeout or code in _TEMPORARY_CODES:
         return StoreError(Reason.DATABASE_UNREACHABLE, f"MongoDB could not be reached to {operation} ({name})", code)
     return StoreError(Reason.DATABASE_REFUSED, f"MongoDB refused to {operation} ({name})", code)
+
+
+def _open_record(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the filter for a run's record as long as it has no result."""
+    return {"_id": ObjectId(fields["task_id"]), "status": "running"}
 
 
 class Store:
@@ -127,23 +135,36 @@ class Store:
                     raise
                 logs.warning("index not created", index=index.document["name"], detail=error.message)
 
+    async def clock_difference(self, now: Callable[[], datetime]) -> timedelta:
+        """Return how far MongoDB's clock is ahead of ours; nothing where it does not say."""
+        async with self._bounded("read the server's clock"):
+            before = now()
+            answer: dict[str, Any] = await self._database.command(
+                "hello", codec_options=CodecOptions(tz_aware=True, tzinfo=UTC)
+            )
+            after = now()
+        theirs = answer.get("localTime")
+        return theirs - (before + (after - before) / 2) if isinstance(theirs, datetime) else timedelta()
+
     async def claim(self, fields: Mapping[str, Any]) -> dict[str, Any] | None:
         """Store the run as `running` and count this Pod in `attempts`; a finished record stays as it is.
 
         Returns the record that was there before, None for the run's first Pod. After a lost reply the driver repeats
         the write under the same transaction number, so that it counts once; a standalone server cannot, and a Pod
         that ends for that reason has been counted: it was an attempt of the Job, too.
+
+        By the task id: should the Job be made again after its Councilor got another agent, it is the same run.
+        Raises StoreError also where another run's record has this execution id.
         """
-        key = {"execution_id": fields["execution_id"]}
-        running = {**key, "status": "running"}
+        running = _open_record(fields)
         # What an earlier Pod noted is not true of this one: were this Pod killed after sending the task, "nothing was
         # sent" would still stand there for the next.
         note = {"reason": None, "error": None}
-        document = {**open_fields(), **fields, "_id": ObjectId(fields["task_id"])}
+        document = {**open_fields(), **fields}
         take = {
             "$inc": {"attempts": 1},
             "$set": note,
-            "$setOnInsert": {name: value for name, value in document.items() if name not in note},
+            "$setOnInsert": {name: value for name, value in document.items() if name not in (*note, *running)},
         }
         async with self._bounded("claim the execution"):
             try:
@@ -155,7 +176,7 @@ class Store:
                 before = await self._executions.find_one_and_update(
                     running, take, return_document=ReturnDocument.BEFORE
                 )
-                return before or await self._executions.find_one(key)
+                return before or await self._standing(fields)
 
     async def find(self, task_id: str) -> dict[str, Any] | None:
         """Return the claim or record of a run, None when no Pod got that far.
@@ -165,11 +186,22 @@ class Store:
         async with self._bounded("read the execution"):
             return await self._executions.find_one({"_id": ObjectId(task_id)})
 
-    async def postpone(self, execution_id: str, reason: str, message: str | None) -> None:
+    async def _standing(self, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the record that the server calls a duplicate."""
+        record = await self._executions.find_one({"_id": ObjectId(fields["task_id"])})
+        if record is None:
+            raise StoreError(
+                Reason.DATABASE_REFUSED,
+                "councilor_executions holds the record of another run under this run's execution id; remove or rename "
+                "that record",
+            )
+        return record
+
+    async def postpone(self, task_id: str, reason: str, message: str | None) -> None:
         """Note on a claim why this Pod stopped; it stays `running`, because the next Pod continues it."""
         async with self._bounded("note the interruption"):
             await self._executions.update_one(
-                {"execution_id": execution_id, "status": "running"},
+                _open_record({"task_id": task_id}),
                 {"$set": {"reason": str(reason), "error": message}},
             )
 
@@ -178,23 +210,15 @@ class Store:
 
         `fields` are those of the claim, for the case that the claim has been deleted meanwhile or was never made.
         """
+        running, end = _open_record(fields), {"$set": dict(result)}
         async with self._bounded("record the execution"):
             try:
-                await self._executions.update_one(
-                    {"execution_id": fields["execution_id"], "status": "running"},
-                    {
-                        "$set": dict(result),
-                        "$setOnInsert": {
-                            **{key: value for key, value in fields.items() if key != "execution_id"},
-                            "_id": ObjectId(fields["task_id"]),
-                        },
-                    },
-                    upsert=True,
-                )
+                await self._executions.update_one(running, {**end, "$setOnInsert": dict(fields)}, upsert=True)
             except DuplicateKeyError:
-                # The filter met no claim and the insert met a record: somebody finished it first.
-                logs.info("the execution had been recorded before")
-                return await self._executions.find_one({"_id": ObjectId(fields["task_id"])})
+                # A finished record, or a claim that a Pod inserted between the server's look and its write.
+                if (await self._executions.update_one(running, end)).matched_count == 0:
+                    logs.info("the execution had been recorded before")
+                    return await self._standing(fields)
         return None
 
     async def count(
@@ -216,11 +240,11 @@ class Store:
             )
         return updated.matched_count == 1
 
-    async def set_severity(self, task_id: str, severity: Severity) -> bool:
-        """Give the task the severity that Conductor's reports demand; False when the task is gone."""
+    async def set_severity(self, task_id: str, agent_id: str, severity: Severity) -> bool:
+        """Give the task the severity that Conductor's reports demand; False when this agent has no such task."""
         async with self._bounded("set the task's severity"):
             updated = await self._database["tasks"].update_one(
-                {"_id": ObjectId(task_id)}, {"$set": {"severity": severity}}
+                {"_id": ObjectId(task_id), "agent_id": agent_id}, {"$set": {"severity": severity}}
             )
         return updated.matched_count == 1
 
@@ -240,7 +264,8 @@ class Store:
         try:
             async with self._bounded("read the task"):
                 document = await self._database["tasks"].find_one(
-                    {"_id": ObjectId(task_id)}, {"status": 1, "result": 1, "stdout": 1, "error": 1, "exit_code": 1}
+                    {"_id": ObjectId(task_id)},
+                    {"status": 1, "agent_id": 1, "result": 1, "stdout": 1, "error": 1, "exit_code": 1},
                 )
         except StoreError as error:
             refused = error.reason is Reason.CREDENTIALS_REFUSED

@@ -423,6 +423,17 @@ def test_the_seed_protocol(setup: RunnerSetup, stub_conductor: StubConductor) ->
     assert stub_conductor.requests.of("legacy")[0].json["cwd"] == "/srv/project"
 
 
+def test_the_seed_protocol_needs_a_record(setup: RunnerSetup, stub_conductor: StubConductor) -> None:
+    """Without one a Pod that replaces another would start the agent a second time."""
+    stub_conductor.settings.era = "seed"
+    setup.document["endpoints"]["protocol"] = "seed"
+    setup.mongodb_uri = None
+    pod = setup.run()
+    ended(pod, ExitCode.CONFIGURATION, Reason.REQUEST_REFUSED, dispatched=False)
+    assert "MONGODB_URI" in (pod.report.message or "")
+    assert not list(stub_conductor.requests)
+
+
 def test_the_seed_protocol_at_a_current_conductor(setup: RunnerSetup) -> None:
     setup.document["endpoints"]["protocol"] = "seed"
     ended(setup.run(), ExitCode.CONFIGURATION, Reason.REQUEST_REFUSED)

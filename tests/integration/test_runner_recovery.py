@@ -106,6 +106,21 @@ def test_what_nobody_understands_is_not_repeated(trial: Trial, fault: dict[str, 
     assert (record["status"], record["reason"]) == ("error", "ConductorFailed")
 
 
+@pytest.mark.parametrize("stored", [True, False])
+@side_by_side
+def test_what_nobody_understands_is_followed_up(trial: Trial, stored: bool) -> None:
+    """The sources may be away for the same reason that made the answer unusable."""
+    setup, stub = trial.setup, trial.stub
+    setup.mongodb_uri = None
+    stub.faults.next("submit", kind="not-json", carried_out=stored)
+    stub.faults.next("details", status=503, times=3)
+    pod = setup.run()
+    reason = Reason.COMPLETED if stored else Reason.CONDUCTOR_FAILED
+    assert pod.report.reason == reason, pod.log
+    assert len(stub.requests.of("submit")) == 1
+    assert stub.executions == ({setup.task_id: 1} if stored else {})
+
+
 @side_by_side
 def test_poll_sources_that_come_and_go(trial: Trial) -> None:
     setup, stub = trial.setup, trial.stub

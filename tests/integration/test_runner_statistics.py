@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -93,6 +95,18 @@ async def test_no_drift(store: Store, database: Documents) -> None:
     assert (after["total_executions"], after["success_rate"]) == (103, pytest.approx(100 * 35 / 103, abs=1e-9))
 
 
+async def test_a_thousand_runs(store: Store, database: Documents) -> None:
+    """Equal to the fraction after each of them, to the last bit."""
+    await database.agents.insert_one({"agent_id": "A_Agent"})
+    chance, successes = random.Random(20260302), 0
+    for number in range(1, 1001):
+        severity: Severity = chance.choice(("success", "success", "warning", "error"))
+        successes += severity == "success"
+        assert await count(store, number, severity) is True
+        stats = (await agent(database))["stats"]
+        assert (stats["total_executions"], stats["success_rate"]) == (number, float(Fraction(100 * successes, number)))
+
+
 async def test_somebody_else_counts_too(store: Store, database: Documents) -> None:
     await database.agents.insert_one({"agent_id": "A_Agent"})
     await count(store, 1)
@@ -108,6 +122,18 @@ async def test_the_latest_run_is_the_last(store: Store, database: Documents) -> 
     await count(store, 9)
     await count(store, 3)
     assert (await agent(database))["stats"]["last_execution"] == NOON + timedelta(minutes=9)
+
+
+async def test_the_last_one_outlives_the_watcher(store: Store, database: Documents) -> None:
+    """It overwrites the statistics as a whole, and a run that ended before may be counted after that."""
+    await database.agent_instances.insert_one({"instance_id": "i-1", "agent_id": "A_Agent"})
+    await count(store, 9, instance="i-1")
+    await database.agent_instances.update_one({"instance_id": "i-1"}, {"$set": {"statistics": {"task_count": 1}}})
+    await count(store, 3, instance="i-1")
+    instance = await database.agent_instances.find_one({"instance_id": "i-1"})
+    assert instance is not None
+    assert instance["statistics"]["last_execution"] == NOON + timedelta(minutes=9)
+    assert instance["statistics"]["total_executions"] == 2
 
 
 async def test_an_instance_keeps_its_own(store: Store, database: Documents) -> None:

@@ -137,6 +137,14 @@ class RunnerProcess:
         self._process.kill()
         return self.finish()
 
+    def strike(self) -> None:
+        """Send SIGKILL and go on; may be called from any thread, also after the end."""
+        self._process.kill()
+
+    @property
+    def alive(self) -> bool:
+        return self._process.poll() is None
+
     @property
     def handles_signals(self) -> bool:
         """Whether the process has a handler for SIGTERM yet."""
