@@ -143,7 +143,8 @@ class Verdict(ApiModel):
 
 Channel = Annotated[
     str,
-    StringConstraints(pattern=r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$", max_length=63),
+    # What core/v1 Secret takes as a key: also no dots alone, and not two of them in front.
+    StringConstraints(pattern=r"^\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$", max_length=253),
     Field(description="panel, toast, email, or a key of the Secret councilor-notifications: letters, digits, -, _, ."),
 ]
 
