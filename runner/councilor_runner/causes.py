@@ -42,7 +42,7 @@ _CLASSES: tuple[tuple[type[BaseException], str], ...] = (
 def of_log(message: str) -> str | None:
     """Return the cause that a log message of Apprise has a number for."""
     if (found := _RECIPIENT_REFUSED.match(message)) is not None:
-        return f"the mail server refused a recipient (SMTP {found[1]})"
+        return _recipient_refused(int(found[1]))
     numbers = _HTTP_STATUS.findall(message)
     return of_status(int(numbers[-1])) if numbers else None
 
@@ -55,13 +55,15 @@ def of_status(status: int) -> str:
     return f"the service answered HTTP {status}: {advice}" if advice else f"the service answered HTTP {status}"
 
 
-def of_exception(error: BaseException) -> str:
-    """Return the cause behind an exception, by its class, its code and those of what led to it."""
+def of_exception(error: BaseException) -> str | None:
+    """Return the cause behind an exception, by its class, its code and those of what led to it.
+
+    None when it is none of those that a connection brings about.
+    """
     chain = list(_chain(error))
     for found in chain:
         if isinstance(found, smtplib.SMTPRecipientsRefused):
-            codes = sorted({code for code, _ in found.recipients.values()})
-            return f"the mail server refused every recipient (SMTP {', '.join(map(str, codes))})"
+            return _recipient_refused(*sorted({code for code, _ in found.recipients.values()}))
         if isinstance(found, smtplib.SMTPAuthenticationError):
             return f"the mail server refused the login (SMTP {found.smtp_code})"
         if isinstance(found, smtplib.SMTPSenderRefused):
@@ -77,7 +79,11 @@ def of_exception(error: BaseException) -> str:
     for found in chain:
         if isinstance(found, OSError) and found.errno is not None and found.errno in errno.errorcode:
             return f"the server could not be reached ({errno.errorcode[found.errno]})"
-    return f"the message could not be sent ({type(error).__name__})"
+    return None
+
+
+def _recipient_refused(*codes: int) -> str:
+    return f"the mail server refused a recipient (SMTP {', '.join(map(str, codes))})"
 
 
 def _is_called_like(error: BaseException, kind: type[BaseException]) -> bool:

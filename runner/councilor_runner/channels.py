@@ -148,7 +148,7 @@ def _tell(address: str, place: str, secret: str, message: Message) -> str | None
         return _send(Apprise(service, asset=asset), service, message)
     except Exception as error:
         logs.warning("a notification was not sent", error=logs.describe(error))
-        return causes.of_exception(error)
+        return causes.of_exception(error) or f"internal error ({type(error).__name__}); the runner's log tells where"
 
 
 def _asset() -> "AppriseAsset":
@@ -242,5 +242,5 @@ class _Listener:
     def hear(self, entry: object, service: object) -> None:  # noqa: ARG002 - the signature is Apprise's
         """Take note of a log entry, in the thread that logs it and while an exception is handled there."""
         error = sys.exc_info()[1]
-        cause = causes.of_exception(error) if error is not None else causes.of_log(str(getattr(entry, "message", "")))
-        self.cause = cause or self.cause
+        cause = causes.of_exception(error) if error is not None else None
+        self.cause = cause or causes.of_log(str(getattr(entry, "message", ""))) or self.cause

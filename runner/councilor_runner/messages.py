@@ -52,7 +52,7 @@ class Message:
 
 
 _GAP = "\n\n"
-_ANSWER = "The answer begins:\n"
+_ANSWER = "Answer:\n"
 
 
 def compose(
