@@ -15,7 +15,7 @@ from councilor_runner.causes import of_exception, of_log
 HIDDEN = "s3cr3t"
 
 
-def chained(outer: BaseException, inner: BaseException) -> BaseException:
+def chained(outer: Exception, inner: Exception) -> Exception:
     outer.__context__ = inner
     return outer
 
