@@ -49,7 +49,9 @@ def of_log(message: str) -> str | None:
 
 def of_status(status: int) -> str:
     """Return the cause behind an HTTP status."""
-    if 300 <= status < 400:
+    if status < 300:
+        return f"the service answered HTTP {status}, but with an error in it"
+    if status < 400:
         return f"the service answered HTTP {status}, a redirection: write the address it leads to"
     advice = _ADVICE.get(status)
     return f"the service answered HTTP {status}: {advice}" if advice else f"the service answered HTTP {status}"

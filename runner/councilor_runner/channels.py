@@ -31,6 +31,9 @@ ADDRESS_LIMIT = 20
 """Addresses of one channel: each takes a thread and a connection."""
 _ADDRESS_BYTES = 64 * 1024
 
+_BESIDE_TITLE = 24
+"""What Apprise 2.2 keeps free where a title has to go into the body: for a line break, and a number of the part."""
+
 _NOT_TAKEN = "the service did not take the message"
 _EXAMPLE = "mailtos://user:password@example.com"
 
@@ -211,7 +214,7 @@ def _room(service: "NotifyBase", message: Message) -> int | None:
         return None
     room = service.body_maxlen
     if not service.title_maxlen:
-        room -= len(message.title) + 2
+        room -= len(message.title) + _BESIDE_TITLE
     # Where the text has to become markup, signs that mean something there are doubled.
     return room if service.resolve_format(NotifyFormat.TEXT) == NotifyFormat.TEXT else room * 3 // 4
 

@@ -113,6 +113,35 @@ def test_chats_call_nobody(world: World, webhook: Webhook) -> None:
         assert without_time(request.json["message"]) == body(world, f"One is old.\n{odd}")
 
 
+def test_services_for_short_messages_get_one_with_the_commands_in_it(
+    world: World, webhook: Webhook, certificate: Certificate
+) -> None:
+    """Microsoft Teams takes 1,000 characters and escapes signs; a text message has 1,200 and no title."""
+    world.stub.script("A_Agent", Answer(result=f"{ODD} {'and so on ' * 20}\n" * 30 + "SEVERITY: warning"))
+    with Webhook(certificate.server_context()) as private:
+        world.setup.tell(
+            {
+                "teams": f"workflows://127.0.0.1:{private.port}/0123456789abcdef/signature?verify=no",
+                "sms": f"smseagle://token@127.0.0.1:{webhook.port}/15551234567",
+            }
+        )
+        found = reasons(world.setup.run())
+        (card,) = private.received
+    # The stand-in does not answer as the box for text messages does.
+    assert found == {"teams": None, "sms": "the service answered HTTP 200, but with an error in it"}
+    title, text = card.json["attachments"][0]["content"]["body"]
+    assert title["text"] == TITLE
+    assert len(text["text"]) <= 1000
+    assert text["text"].endswith(f"logs job/{world.setup.job}".replace("-", "\\-"))
+    assert "\\*bold\\*" in text["text"]
+    (message,) = webhook.received
+    text = message.json["params"]["message"]
+    assert len(text) <= 1200
+    assert text.startswith(TITLE)
+    assert text.endswith(f"logs job/{world.setup.job}")
+    assert "\n…" in text or "…\n" in text
+
+
 def test_email(world: World) -> None:
     world.stub.script("A_Agent", Answer(result=RESULT))
     with MailServer() as anybody, MailServer(login=("bot", "p@ss/w:rd")) as members:

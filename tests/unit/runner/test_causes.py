@@ -92,6 +92,7 @@ def test_exceptions_that_lead_in_a_circle() -> None:
         (f"SMTP recipient {HIDDEN}@x was refused: 550 b'{HIDDEN}'", "the mail server refused a recipient (SMTP 550)"),
         (f"could not send to {HIDDEN}", None),
         (f"token error=5000{HIDDEN}", None),
+        ("error=200.", "the service answered HTTP 200, but with an error in it"),
         ("error=999", None),
         (f"xerror=404{HIDDEN}", None),
         ("", None),
