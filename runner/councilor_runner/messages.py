@@ -94,7 +94,8 @@ def summary(finished: Finished, severity: Severity, recovered_from: PreviousRun 
     word = verdict_word(severity, recovered_from)
     if recovered_from is not None:
         word += f" from {recovered_from.severity}"
-    return one_line(f"{word}: {printable(words[: limit * _TOO_LONG_TO_LOOK_AT])}", limit)
+    line = one_line(words, limit)
+    return one_line(f"{word}: {line}" if line else word, limit)
 
 
 def verdict_word(severity: Severity, recovered_from: PreviousRun | None) -> str:

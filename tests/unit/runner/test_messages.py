@@ -249,6 +249,7 @@ def test_one_line(text: str | None, limit: int, expected: str | None) -> None:
         (Outcome(Reason.COMPLETED, "Fine.\nSEVERITY: success", 0), "success", None, "SUCCESS: Fine."),
         (Outcome(Reason.AGENT_FAILED, "half", 3, "it ended with 3"), "error", None, "ERROR: it ended with 3"),
         (Outcome("OOMKilled"), "error", None, "ERROR: OOMKilled"),
+        (Outcome(Reason.COMPLETED, "SEVERITY: warning", 0), "warning", None, "WARNING"),
         (
             Outcome(Reason.COMPLETED, "Fine.", 0),
             "success",
