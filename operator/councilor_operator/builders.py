@@ -44,6 +44,7 @@ GRACE_PERIOD_SECONDS = 30
 BACKOFF_SECONDS = 10
 BACKOFF_LIMIT_SECONDS = 360
 RUNNER_USER = 65532
+_CHANNELS = "notifications"
 # The kubelet starts a container again after 10 s, doubling up to 5 min: for some two hours.
 REPORT_ATTEMPTS = 30
 REPORT_DEADLINE_SECONDS = 6 * 3600
@@ -144,7 +145,9 @@ def build_contract(
             retries=execution.retries,
         ),
         verdict=contract.VerdictRules.model_validate(spec.verdict.model_dump()),
-        notifications=contract.Notifications.model_validate(spec.notifications.model_dump()),
+        notifications=contract.Notifications.model_validate(
+            {**spec.notifications.model_dump(), "secret": config.notifications_secret}
+        ),
         endpoints=contract.Endpoints(
             conductor_url=config.conductor_url,
             gateway_url=config.conductor_gateway_url,
@@ -224,6 +227,7 @@ def build_report_job(
                         config,
                         command="report",
                         environment=environment,
+                        channels=run.notifications.secret_keys,
                         resources=dict(config.runner_resources),
                         node_selector=config.runner_node_selector,
                         tolerations=config.runner_tolerations,
@@ -299,6 +303,7 @@ def _run_pod(run: contract.RunContract, spec: CouncilorSpec, config: OperatorCon
         config,
         command="run",
         environment=_environment(run, spec, config),
+        channels=run.notifications.secret_keys,
         resources=_resources(spec, config),
         node_selector=config.runner_node_selector if own.node_selector is None else own.node_selector,
         tolerations=_tolerations(spec, config),
@@ -310,6 +315,7 @@ def _pod_spec(
     *,
     command: str,
     environment: list[Manifest],
+    channels: tuple[str, ...],
     resources: Manifest,
     node_selector: Mapping[str, str],
     tolerations: list[Manifest],
@@ -343,6 +349,11 @@ def _pod_spec(
             }
         ],
     }
+    if channels:
+        pod["volumes"] = [_channel_addresses(channels, config)]
+        pod["containers"][0]["volumeMounts"] = [
+            {"name": _CHANNELS, "mountPath": contract.NOTIFICATIONS_PATH, "readOnly": True}
+        ]
     if node_selector:
         pod["nodeSelector"] = dict(node_selector)
     if tolerations:
@@ -350,6 +361,24 @@ def _pod_spec(
     if config.runner_image_pull_secrets:
         pod["imagePullSecrets"] = [{"name": name} for name in config.runner_image_pull_secrets]
     return pod
+
+
+def _channel_addresses(channels: tuple[str, ...], config: OperatorConfig) -> Manifest:
+    """Return the volume with the keys of the Secret that this Councilor names, and no others.
+
+    `optional` holds for the Secret and for each key: the kubelet leaves out what is not there (core/v1
+    SecretVolumeSource, Kubernetes 1.36), so a missing address never keeps a run from starting.
+    """
+    return {
+        "name": _CHANNELS,
+        "secret": {
+            "secretName": config.notifications_secret,
+            "optional": True,
+            # The files belong to root, the runner does not.
+            "defaultMode": 0o444,
+            "items": [{"key": name, "path": name} for name in channels],
+        },
+    }
 
 
 def _environment(run: contract.RunContract, spec: CouncilorSpec, config: OperatorConfig) -> list[Manifest]:

@@ -148,7 +148,7 @@ def _form(schema: Mapping[str, Any]) -> str:
             return "a whole number"
         case "boolean":
             return "true or false"
-        case _ if "pattern" in schema:
+        case _ if "pattern" in schema or "x-kubernetes-validations" in schema:
             # Nobody reads a regular expression for an answer: the descriptions of these fields say the form in words.
             return f"text ({schema['description'].removesuffix('.')})"
         case _ if least := schema.get("minLength"):

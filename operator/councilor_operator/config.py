@@ -55,6 +55,8 @@ class OperatorConfig(BaseModel):
     """Names of image pull Secrets in the Councilors' namespaces, separated by commas."""
     runner_secret: Text = "councilor-runner"  # noqa: S105 - the name of a Secret
     """Secret in the Councilors' namespaces with MONGODB_URI and CONDUCTOR_TOKEN, each optional."""
+    notifications_secret: Text = "councilor-notifications"  # noqa: S105 - the name of a Secret
+    """Secret in the Councilors' namespaces with an Apprise URL for each notification channel but panel and toast."""
     runner_resources: Json[dict[str, dict[str, str]]] = Field(
         default={"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
     )

@@ -1,16 +1,19 @@
 """The events about a Councilor that go with a status write: what changed, and what became of runs. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-from councilor_operator.api.status import Condition, CouncilorStatus, Run, RunNow
+from councilor_operator.api.status import Condition, CouncilorStatus, NotifiedChannel, Run, RunNow
 from councilor_operator.constants import ConditionReason, ConditionType
 from councilor_operator.phrases import WHERE_ELSE, not_recorded, plural, time_text
 from councilor_operator.plan import Decision
 from councilor_operator.runs.reporting import ReportEnd
 from councilor_operator.runs.unseen import UnseenRun
-from councilor_runner.contract import ExitCode
+from councilor_runner.contract import ChannelResult, ExitCode
+
+_CHANNELS_TOLD: Final = 3
+"""Channels whose reasons an event has room for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,10 @@ def events(
         found.append(_unseen_event(decision.accounts.unseen))
     for run in decision.accounts.finished:
         found += _finished(run)
+        found += _not_delivered(run.execution_id, run.notified or ())
+    for end in decision.accounts.reported:
+        if end.told is not None:
+            found += _not_delivered(end.told.execution_id, end.told.notified)
     return (*found, *_run_now_events(run_now), *_report_events(decision, without_report))
 
 
@@ -91,6 +98,17 @@ def _finished(run: Run) -> list[Event]:
     if run.exit_code == ExitCode.NOT_RECORDED:
         return [Event("Warning", ConditionReason.RECORD_FAILED, "Record", not_recorded(run)), event]
     return [event]
+
+
+def _not_delivered(execution_id: str, notified: Iterable[NotifiedChannel | ChannelResult]) -> list[Event]:
+    failed = [entry for entry in notified if not entry.delivered]
+    if not failed:
+        return []
+    reasons = "; ".join(f"{entry.channel}: {entry.reason or 'no reason given'}" for entry in failed[:_CHANNELS_TOLD])
+    more = f"; {len(failed) - _CHANNELS_TOLD} more in status.lastRun" if len(failed) > _CHANNELS_TOLD else ""
+    what = plural(len(failed), "notification")
+    note = f"{what} of run {execution_id} not delivered: {reasons}{more}"
+    return [Event("Warning", "NotificationFailed", "Notify", note)]
 
 
 def _run_now_events(run_now: RunNow | None) -> list[Event]:

@@ -12,8 +12,10 @@ from councilor_runner.bookkeeping import Bookkeeper, Settled
 from councilor_runner.clock import Clock
 from councilor_runner.contract import SUMMARY_LIMIT, ChannelResult, ExitCode, RunReport
 from councilor_runner.interruption import Interruption
-from councilor_runner.notifications import merge, notify, remaining, summarise, task_event, wanted
-from councilor_runner.records import Finished, instance_id
+from councilor_runner.messages import compose as compose_message
+from councilor_runner.messages import one_line
+from councilor_runner.notifications import merge, notify, remaining, task_event, wanted
+from councilor_runner.records import Finished, PreviousRun, instance_id
 from councilor_runner.settings import Settings
 from councilor_runner.verdict import without_marker
 
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from councilor_runner.store import Store
 
 _MESSAGE_LIMIT = 512
+_LOOK_BACK_SECONDS = 6.0
+_INTERRUPTED_LOOK_BACK_SECONDS = 2.0
 
 
 class Completion:
@@ -60,8 +64,8 @@ class Completion:
         channels = remaining(rules.channels, told)
         if severity is None or not channels:
             return told
-        recovered = severity == "success" and rules.on_recovery and await self._recovered()
-        if not wanted(rules, severity, recovered=recovered):
+        recovered_from = await self._recovered_from() if severity == "success" and rules.on_recovery else None
+        if not wanted(rules, severity, recovered=recovered_from is not None):
             return told
         event = task_event(
             self._contract,
@@ -69,21 +73,32 @@ class Completion:
             instance_id=instance_id(self._fields),
             finished=finished,
             severity=severity,
-            recovered=recovered,
+            recovered_from=recovered_from,
         )
-        return merge(told, await notify(channels, self._gateway, event))
+        results = await notify(
+            channels,
+            event,
+            compose_message(self._settings, finished, severity, recovered_from),
+            settings=self._settings,
+            gateway=self._gateway,
+            interruption=self._interruption,
+        )
+        return merge(told, results)
 
-    async def _recovered(self) -> bool:
-        """Whether the run before this one was no success; without a database nobody remembers."""
+    async def _recovered_from(self) -> PreviousRun | None:
+        """Return the run before this one if it was no success; without a database nobody remembers."""
         if self._store is None:
-            return False
+            return None
         from councilor_runner.store import StoreError
 
         try:
-            return await self._store.previous_severity(self._fields) in ("warning", "error")
-        except StoreError as error:
-            logs.warning("previous execution not read", detail=error.message)
-            return False
+            async with self._interruption.limit(_LOOK_BACK_SECONDS, _INTERRUPTED_LOOK_BACK_SECONDS):
+                previous = await self._store.previous(self._fields)
+        except (StoreError, TimeoutError) as error:
+            detail = error.message if isinstance(error, StoreError) else "MongoDB did not answer in time"
+            logs.warning("previous execution not read", detail=detail)
+            return None
+        return None if previous is None or previous.severity == "success" else previous
 
 
 def compose(
@@ -111,8 +126,8 @@ def compose(
         exit_code=exit_code,
         agent_exit_code=outcome.agent_exit_code,
         reason=outcome.reason,
-        message=summarise(message, _MESSAGE_LIMIT),
-        summary=summarise(text, SUMMARY_LIMIT),
+        message=one_line(message, _MESSAGE_LIMIT),
+        summary=one_line(text, SUMMARY_LIMIT),
         scheduled_at=settings.scheduled_at,
         started_at=finished.started_at,
         completed_at=finished.completed_at,

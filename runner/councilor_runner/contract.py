@@ -27,6 +27,7 @@ ENV_JOB_NAME = "COUNCILOR_JOB_NAME"  # downward API: label batch.kubernetes.io/j
 ENV_JOB_UID = "COUNCILOR_JOB_UID"  # downward API: label batch.kubernetes.io/controller-uid
 ENV_POD_NAME = "COUNCILOR_POD_NAME"  # downward API: metadata.name
 ENV_TERMINATION_MESSAGE_PATH = "COUNCILOR_TERMINATION_MESSAGE_PATH"  # only where the default cannot be written
+ENV_NOTIFICATIONS_PATH = "COUNCILOR_NOTIFICATIONS_PATH"  # only where the volume lies elsewhere
 ENV_MONGODB_URI = "MONGODB_URI"  # Secret, optional
 ENV_CONDUCTOR_TOKEN = "CONDUCTOR_TOKEN"  # noqa: S105 - the variable's name; the token itself comes from the Secret
 
@@ -34,6 +35,10 @@ CONTAINER_NAME = "runner"
 TERMINATION_MESSAGE_PATH = "/dev/termination-log"
 TERMINATION_MESSAGE_LIMIT = 4096
 """Bytes the kubelet keeps of a termination message (Kubernetes, Pod v1)."""
+NOTIFICATIONS_PATH = "/etc/councilor/notifications"
+"""Where the Pod has the addresses of its channels: one file for each key of the Secret that `channels` names."""
+GATEWAY_CHANNELS = ("panel", "toast")
+"""Channels that Conductor's gateway serves; any other name is a key of the Secret."""
 SUMMARY_LIMIT = 256
 """Characters of `RunReport.summary`."""
 GRACE_SECONDS = 20
@@ -154,6 +159,13 @@ class Notifications(_Model):
     on_error: bool = True
     on_recovery: bool = True
     channels: tuple[str, ...] = ("panel",)
+    secret: str = "councilor-notifications"  # noqa: S105 - the name of a Secret
+    """Where the other channels' addresses are, for words only; operator configuration, never part of a Councilor."""
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """The channels that are keys of the Secret, each once."""
+        return tuple(name for name in dict.fromkeys(self.channels) if name not in GATEWAY_CHANNELS)
 
 
 class Endpoints(_Model):

@@ -5,9 +5,11 @@ of its container the runner would never notice it without a handler, so one stan
 asyncio included.
 """
 
+import math
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -54,6 +56,28 @@ class Interruption:
     async def wait(self) -> None:
         """Return once the process was asked to end."""
         await self._event.wait()
+
+    @asynccontextmanager
+    async def limit(self, seconds: float, interrupted: float) -> AsyncIterator[None]:
+        """Bound a block: to `seconds`, and to `interrupted` from a signal on, or from its start if that came before.
+
+        Raises TimeoutError when the time is over.
+        """
+        import asyncio
+
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(seconds if self.at is None else min(seconds, interrupted)) as limit:
+
+            async def shorten() -> None:
+                await self.wait()
+                limit.reschedule(min(limit.when() or math.inf, loop.time() + interrupted))
+
+            watching = asyncio.create_task(shorten()) if self.at is None else None
+            try:
+                yield
+            finally:
+                if watching is not None:
+                    watching.cancel()
 
     async def cut_short(self, work: Coroutine[Any, Any, _T]) -> _T | None:
         """Return the work's result; None when a signal came first, so that it was cancelled."""

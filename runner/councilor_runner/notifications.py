@@ -1,9 +1,9 @@
-"""Telling people: which outcomes, over which channels, in which words.
+"""Telling people: which outcomes, over which channels.
 
 `panel` and `toast` are the user interface of Conductor, reached through the gateway's task events. Conductor's watcher
 already announces the end of every task there, but knows no verdict; so the runner posts its own event for the runs that
-somebody wants to hear of, with the severity in the visible text. A failed delivery never fails a run: it stands, with
-its reason, in `notified`.
+somebody wants to hear of, with the severity in the visible text. Every other channel is one of `channels`. A failed
+delivery never fails a run: it stands, with its reason, in `notified`.
 """
 
 import asyncio
@@ -11,17 +11,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from councilor_runner import logs
-from councilor_runner.contract import ChannelResult, Notifications, RunContract, Severity
-from councilor_runner.records import Finished
+from councilor_runner.contract import GATEWAY_CHANNELS, ChannelResult, Notifications, RunContract, Severity
+from councilor_runner.interruption import Interruption
+from councilor_runner.messages import Message, summary
+from councilor_runner.records import Finished, PreviousRun
+from councilor_runner.settings import Settings
 
 if TYPE_CHECKING:
     from councilor_runner.gateway import Gateway
 
 SECONDS = 5.0
+INTERRUPTED_SECONDS = 3.0
 RESULT_SUMMARY_LIMIT = 200
 """Characters the gateway keeps of `result_summary`."""
-_UNAVAILABLE = "this channel is not available yet: use panel or toast"
-_GATEWAY_CHANNELS = ("panel", "toast")
 
 
 def wanted(notifications: Notifications, severity: Severity, *, recovered: bool) -> bool:
@@ -35,27 +37,20 @@ def wanted(notifications: Notifications, severity: Severity, *, recovered: bool)
             return notifications.on_error
 
 
-def summarise(text: str | None, limit: int) -> str | None:
-    """Return the beginning of a text on one line, at most `limit` characters; None when there is nothing to show."""
-    # Enough of the text for any limit, so that an answer of megabytes is not split as a whole.
-    line = " ".join((text or "")[: limit * 20].split())
-    if not line:
-        return None
-    return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"
-
-
 def task_event(
-    contract: RunContract, *, task_id: str, instance_id: str, finished: Finished, severity: Severity, recovered: bool
+    contract: RunContract,
+    *,
+    task_id: str,
+    instance_id: str,
+    finished: Finished,
+    severity: Severity,
+    recovered_from: PreviousRun | None,
 ) -> dict[str, object]:
     """Return the body of `POST /api/internal/task-event` (gateway e8df455).
 
     The gateway knows only events of tasks. An error is a `task_error` also when the agent itself ended well: only so
     does the panel show it as one.
     """
-    verdict = "RECOVERED" if recovered else severity.upper()
-    words = summarise(finished.outcome.text, RESULT_SUMMARY_LIMIT) or ""
-    if finished.outcome.status == "error":
-        words = finished.outcome.message or words
     failed = severity == "error"
     return {
         "type": "task_error" if failed else "task_completed",
@@ -69,7 +64,7 @@ def task_event(
             "severity": severity,
             "duration_ms": finished.duration_ms,
             "exit_code": finished.outcome.agent_exit_code,
-            "result_summary": summarise(f"{verdict}: {words}", RESULT_SUMMARY_LIMIT),
+            "result_summary": summary(finished, severity, recovered_from, RESULT_SUMMARY_LIMIT),
             "timestamp": finished.completed_at.isoformat(),
         },
     }
@@ -87,24 +82,53 @@ def merge(earlier: tuple[ChannelResult, ...], later: tuple[ChannelResult, ...]) 
 
 
 async def notify(
-    channels: tuple[str, ...], gateway: "Gateway | None", event: Mapping[str, object]
+    channels: tuple[str, ...],
+    event: Mapping[str, object],
+    message: Message,
+    *,
+    settings: Settings,
+    gateway: "Gateway | None",
+    interruption: Interruption,
 ) -> tuple[ChannelResult, ...]:
-    """Try every channel; return what became of each, in the order of `channels`."""
-    through_gateway = await _post(gateway, event) if set(channels) & set(_GATEWAY_CHANNELS) else None
+    """Try every channel, all at the same time; return what became of each, in the order of `channels`."""
+    channels = tuple(dict.fromkeys(channels))
+    through_gateway, others = await asyncio.gather(
+        _post([channel for channel in channels if channel in GATEWAY_CHANNELS], gateway, event, interruption),
+        _deliver([channel for channel in channels if channel not in GATEWAY_CHANNELS], message, settings, interruption),
+    )
+    reasons = through_gateway | others
     results = []
-    for channel in dict.fromkeys(channels):
-        reason = through_gateway if channel in _GATEWAY_CHANNELS else _UNAVAILABLE
+    for channel in channels:
+        reason = reasons[channel]
         results.append(ChannelResult(channel=channel, delivered=reason is None, reason=reason))
         logs.info("notification", channel=channel, delivered=reason is None, detail=reason)
     return tuple(results)
 
 
-async def _post(gateway: "Gateway | None", event: Mapping[str, object]) -> str | None:
-    # Panel and toast are two views of the same event: posting it for each would show it twice.
+async def _deliver(
+    channels: list[str], message: Message, settings: Settings, interruption: Interruption
+) -> dict[str, str | None]:
+    if not channels:
+        return {}
+    from councilor_runner.channels import AddressBook, deliver
+
+    book = AddressBook(settings.notifications_path, settings.contract.notifications.secret)
+    return await deliver(channels, book, message, interruption)
+
+
+async def _post(
+    channels: list[str], gateway: "Gateway | None", event: Mapping[str, object], interruption: Interruption
+) -> dict[str, str | None]:
+    if not channels:
+        return {}
+    reason: str | None
     if gateway is None:
-        return "no gateway is configured: set its address in the operator's configuration"
-    try:
-        async with asyncio.timeout(SECONDS):
-            return await gateway.post_event(event)
-    except TimeoutError:
-        return f"the gateway did not answer within {SECONDS:g} s"
+        reason = "no gateway is configured: set its address in the operator's configuration"
+    else:
+        try:
+            async with interruption.limit(SECONDS, INTERRUPTED_SECONDS):
+                reason = await gateway.post_event(event)
+        except TimeoutError:
+            reason = "the gateway did not answer in time"
+    # Panel and toast are two views of the same event: posting it for each would show it twice.
+    return dict.fromkeys(channels, reason)

@@ -46,6 +46,15 @@ class Finished:
         return max(0, milliseconds(self.completed_at) - milliseconds(self.started_at))
 
 
+@dataclass(frozen=True, slots=True)
+class PreviousRun:
+    """The last judged run before this one; `failed` when it has no answer that was judged."""
+
+    severity: Severity
+    failed: bool
+    started_at: datetime
+
+
 def cut_output(text: str | None) -> tuple[str | None, bool]:
     """Cut to `OUTPUT_LIMIT` bytes at a character's border; return the text and whether it was cut."""
     if text is None:
@@ -127,6 +136,14 @@ def read_finished(document: Mapping[str, Any]) -> Finished | None:
         completed_at,
         document.get("output_truncated") is True,
     )
+
+
+def read_previous(document: Mapping[str, Any]) -> PreviousRun | None:
+    """Return what a record says of an earlier run; None for a record that some other program wrote."""
+    severity, started_at = document.get("severity"), document.get("started_at")
+    if severity not in ("success", "warning", "error") or not isinstance(started_at, datetime):
+        return None
+    return PreviousRun(severity, document.get("status") == "error", started_at)
 
 
 def counted_run(told: RunReport, started_at: datetime | None = None) -> Finished:

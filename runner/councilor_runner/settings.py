@@ -7,6 +7,7 @@ to write instead. Values are never quoted: they may be secrets.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -37,6 +38,7 @@ class Settings:
     task_id: str
     execution_id: str
     scheduled_at: datetime | None
+    notifications_path: Path
     mongodb_uri: str | None = field(repr=False)
     conductor_token: str | None = field(repr=False)
 
@@ -73,6 +75,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         task_id=task_id,
         execution_id=contracts.execution_id(contract.agent.id, task_id, scheduled_at),
         scheduled_at=scheduled_at,
+        notifications_path=Path(environment.get(contracts.ENV_NOTIFICATIONS_PATH) or contracts.NOTIFICATIONS_PATH),
         mongodb_uri=_secret(environment, contracts.ENV_MONGODB_URI),
         conductor_token=_secret(environment, contracts.ENV_CONDUCTOR_TOKEN),
     )

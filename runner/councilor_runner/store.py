@@ -29,7 +29,7 @@ from councilor_runner import logs
 from councilor_runner.answers import TaskState, read_task
 from councilor_runner.contract import Reason, Severity
 from councilor_runner.polling import SourceUnavailableError
-from councilor_runner.records import COUNTERS, open_fields, statistics_update
+from councilor_runner.records import COUNTERS, PreviousRun, open_fields, read_previous, statistics_update
 
 SELECTION_MS = 3000
 OPERATION_SECONDS = 5.0
@@ -125,6 +125,8 @@ class Store:
             IndexModel("execution_id", unique=True),
             # Of the first version: history of one councilor, latest first.
             IndexModel([("councilor_id", 1), ("started_at", -1)]),
+            # Whether a run is a recovery, also from a run of another agent.
+            IndexModel([("namespace", 1), ("councilor", 1), ("started_at", -1)]),
         ]
         for index in indexes:
             try:
@@ -248,16 +250,20 @@ class Store:
             )
         return updated.matched_count == 1
 
-    async def previous_severity(self, fields: Mapping[str, Any]) -> str | None:
-        """Return the severity of the Councilor's last judged run before this one, None for the first."""
-        same = {key: fields[key] for key in ("councilor_id", "namespace", "councilor")}
+    async def previous(self, fields: Mapping[str, Any]) -> PreviousRun | None:
+        """Return the Councilor's last judged run before this one, None for the first.
+
+        Runs that were skipped or are still going on have no severity. A run of a former agent counts as well: what
+        people hear of is the Councilor.
+        """
+        same = {key: fields[key] for key in ("namespace", "councilor")}
         async with self._bounded("read the previous execution"):
             previous = await self._executions.find_one(
                 {**same, "started_at": {"$lt": fields["started_at"]}, "severity": {"$ne": None}},
-                {"severity": 1},
+                {"severity": 1, "status": 1, "started_at": 1},
                 sort=[("started_at", -1)],
             )
-        return None if previous is None else previous["severity"]
+        return None if previous is None else read_previous(previous)
 
     async def read(self, task_id: str) -> TaskState | None:
         """Return the task as a poll source, None when there is none. Raises SourceUnavailableError."""

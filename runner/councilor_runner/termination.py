@@ -1,7 +1,7 @@
 """The termination message: the runner's report as JSON in the file that the kubelet reads when the container ends.
 
 The kubelet keeps 4096 bytes and cuts without mercy; half a JSON document tells the operator nothing. So texts are
-shortened here, at a character's border, the least important first.
+shortened here, at a character's border, the longest first.
 """
 
 from pathlib import Path
@@ -26,18 +26,23 @@ def _dump(report: RunReport) -> bytes:
 
 
 def _smaller(report: RunReport) -> RunReport:
-    """Take something away: half of a text, then the channels' reasons, then channels from the end."""
-    for name in ("summary", "message"):
-        text: str | None = getattr(report, name)
-        if text:
-            shorter = text[: len(text) // 2] if len(text) > _SHORTEST else None
-            return report.model_copy(update={name: shorter})
-    if any(result.reason for result in report.notified):
-        bare = tuple(result.model_copy(update={"reason": None}) for result in report.notified)
-        return report.model_copy(update={"notified": bare})
-    if not report.notified:
-        raise ValueError("the ids alone exceed the limit of a termination message")
-    return report.model_copy(update={"notified": report.notified[: len(report.notified) // 2]})
+    """Take something away: half of the longest texts, and once there are none, channels from the end."""
+    texts = (report.summary, report.message, *(result.reason for result in report.notified))
+    longest = max(len(text or "") for text in texts)
+    if not longest:
+        if not report.notified:
+            raise ValueError("the ids alone exceed the limit of a termination message")
+        return report.model_copy(update={"notified": report.notified[: len(report.notified) // 2]})
+
+    def cut(text: str | None) -> str | None:
+        if text is None or len(text) < longest:
+            return text
+        return text[: len(text) // 2] if len(text) > _SHORTEST else None
+
+    notified = tuple(result.model_copy(update={"reason": cut(result.reason)}) for result in report.notified)
+    return report.model_copy(
+        update={"summary": cut(report.summary), "message": cut(report.message), "notified": notified}
+    )
 
 
 def write(report: RunReport, path: Path) -> None:

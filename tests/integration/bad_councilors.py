@@ -107,9 +107,10 @@ def beyond_bounds() -> Iterator[Bad]:
             for length in (schema["maxLength"] + 1, 1_000_000):
                 text = json.dumps("1" * length)
                 yield Bad(f"{where}: {length} characters", spec_with(path, text), name)
-        if schema.get("minLength") or "pattern" in schema:
+        patterned = "pattern" in schema or (schema.get("type") == "string" and "x-kubernetes-validations" in schema)
+        if schema.get("minLength") or patterned:
             yield Bad(f"{where}: empty", spec_with(path, '""'), name)
-        if "pattern" in schema:
+        if patterned:
             for text in ("a b", "a\u0000b", "\n", "/", "\u2028"):
                 yield Bad(f"{where}: {text!r}", spec_with(path, json.dumps(text)), name)
         if "enum" in schema:

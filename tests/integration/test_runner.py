@@ -130,15 +130,14 @@ def test_the_request(setup: RunnerSetup, stub_conductor: StubConductor) -> None:
 
 def test_the_event_carries_the_verdict(setup: RunnerSetup, stub_conductor: StubConductor) -> None:
     stub_conductor.script("A_Agent", Answer(result="One is old.\nSEVERITY: warning"))
-    setup.document["notifications"] = {"channels": ["panel", "toast", "email"]}
+    setup.document["notifications"] = {"channels": ["panel", "toast"]}
     pod = setup.run()
     own = [r for r in stub_conductor.requests.of("event") if r.json["data"].get("severity")]
     assert [(event.json["type"], event.status) for event in own] == [("task_completed", 200)]
-    assert own[0].json["data"]["result_summary"] == "WARNING: One is old. SEVERITY: warning"
+    assert own[0].json["data"]["result_summary"] == "WARNING: One is old."
     assert [(result.channel, result.delivered) for result in pod.report.notified] == [
         ("panel", True),
         ("toast", True),
-        ("email", False),
     ]
 
 

@@ -45,7 +45,7 @@ class Node:
 
     async def run(self) -> RunReport:
         settings = settings_of(self.world)
-        async with http_client({}, None) as client:
+        async with http_client({}, None, trust=False) as client:
             return await Session(
                 settings, client=client, store=self.store, clock=self.clock, interruption=Interruption()
             ).run()

@@ -170,7 +170,7 @@ def test_a_recovery_is_told_once_it_is_known(world: World) -> None:
     pod = world.setup.report(success)
     world.finished(pod, recorded=True)
     assert outcome(pod) == [("panel", True)]
-    assert [event["result_summary"] for event in world.told_events] == ["ERROR: hung up", "RECOVERED:"]
+    assert [event["result_summary"] for event in world.told_events] == ["ERROR: hung up", "RECOVERED from error"]
 
 
 def test_the_run_stays_that_of_its_agent(world: World) -> None:

@@ -65,6 +65,15 @@ class RunnerSetup:
             self.document["agent"]["id"], self.task_id, contracts.scheduled_time(self.job, "licences")
         )
 
+    def tell(self, addresses: dict[str, str], *others: str) -> None:
+        """Have the Councilor tell over these channels, with these contents of the Secret, and over `others`."""
+        mounted = self.directory / "notifications"
+        mounted.mkdir(exist_ok=True)
+        for channel, address in addresses.items():
+            (mounted / channel).write_text(address)
+        self.document["notifications"]["channels"] = [*addresses, *others]
+        self.environment[contracts.ENV_NOTIFICATIONS_PATH] = str(mounted)
+
     def start(self, **environment: str) -> RunnerProcess:
         """Start one Pod."""
         return self._start("run", environment)

@@ -3,6 +3,7 @@
 from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, Strict, StringConstraints, model_validator
+from pydantic.config import JsonDict
 
 from councilor_operator.api.base import ApiModel, rules
 
@@ -141,10 +142,31 @@ class Verdict(ApiModel):
     """Words that make an answer without such a line a warning; the built-in list if not set."""
 
 
+# What core/v1 Secret takes as a key: also no dots alone, and not two of them in front.
+_CHANNEL = r"^\.?[-_a-zA-Z0-9][-._a-zA-Z0-9]*$"
+
+
+def _with_words(schema: JsonDict) -> None:
+    """Replace the pattern by a rule, whose refusal says more than a regular expression does."""
+    del schema["pattern"]
+    schema.update(
+        rules(
+            {
+                "rule": f"self.matches(r'{_CHANNEL}')",
+                "message": "write panel, toast, or a key of the Secret councilor-notifications such as email or "
+                "ops-slack: letters, digits, - _ and ., not two dots in front; its address belongs in the Secret",
+            }
+        )
+    )
+
+
 Channel = Annotated[
     str,
-    StringConstraints(pattern=r"^[a-zA-Z0-9]([-._a-zA-Z0-9]*[a-zA-Z0-9])?$", max_length=63),
-    Field(description="panel, toast, email, or a key of the Secret councilor-notifications: letters, digits, -, _, ."),
+    StringConstraints(pattern=_CHANNEL, max_length=253),
+    Field(
+        description="panel, toast, email, or a key of the Secret councilor-notifications: letters, digits, -, _, .",
+        json_schema_extra=_with_words,
+    ),
 ]
 
 

@@ -17,7 +17,7 @@ from councilor_operator.builders import build_contract, build_cron_job, input_ha
 from councilor_operator.config import OperatorConfig
 from councilor_operator.names import cron_job_name
 from councilor_operator.schedule import compile_schedule
-from councilor_runner.contract import ExitCode, RunContract
+from councilor_runner.contract import NOTIFICATIONS_PATH, ExitCode, RunContract
 from tests import factories
 from tests.factories import CWD, merged
 
@@ -433,6 +433,7 @@ def test_the_contract_survives_the_way_to_the_runner() -> None:
             "onError": True,
             "onRecovery": False,
             "channels": ["panel", "slack"],
+            "secret": "councilor-notifications",
         },
         "endpoints": {
             "conductorUrl": "https://conductor.example",
@@ -442,6 +443,38 @@ def test_the_contract_survives_the_way_to_the_runner() -> None:
             "database": "state",
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("channels", "keys"),
+    [
+        ([], []),
+        (["panel"], []),
+        (["toast", "panel"], []),
+        (["email"], ["email"]),
+        (["ops", "panel", ".hidden", "On-Call_2.sms"], ["ops", ".hidden", "On-Call_2.sms"]),
+    ],
+)
+def test_a_pod_sees_the_addresses_of_its_own_channels(channels: list[str], keys: list[str]) -> None:
+    manifest = build(
+        {"notifications": {"channels": channels}}, config=factories.config(notifications_secret="addresses")
+    )
+    pod = manifest["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    if not keys:
+        assert "volumes" not in pod
+        assert "volumeMounts" not in pod["containers"][0]
+        return
+    [volume] = pod["volumes"]
+    # Optional: the kubelet leaves out what is not there, Secret or key.
+    assert volume["secret"] == {
+        "secretName": "addresses",
+        "optional": True,
+        "defaultMode": 0o444,
+        "items": [{"key": key, "path": key} for key in keys],
+    }
+    [mount] = pod["containers"][0]["volumeMounts"]
+    assert mount == {"name": volume["name"], "mountPath": NOTIFICATIONS_PATH, "readOnly": True}
+    assert contract_in(manifest).notifications.secret == "addresses"
 
 
 @pytest.mark.parametrize(
@@ -564,6 +597,7 @@ CONFIG_CHANGES: dict[str, Any] = {
     "runner_image_pull_policy": "Never",
     "runner_image_pull_secrets": "one",
     "runner_secret": "other",
+    "notifications_secret": "other",
     "runner_resources": '{"limits": {"cpu": "1"}}',
     "runner_node_selector": '{"a": "b"}',
     "runner_tolerations": '[{"operator": "Exists"}]',

@@ -21,6 +21,7 @@ def test_defaults() -> None:
     assert config.runner_image == "runner:1"
     assert config.runner_image_pull_policy == "IfNotPresent"
     assert config.runner_secret == "councilor-runner"
+    assert config.notifications_secret == "councilor-notifications"
     assert config.runner_resources == {"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
     assert config.runner_node_selector == {}
     assert config.runner_tolerations == []

@@ -159,7 +159,8 @@ def test_defaults_are_of_their_type_and_within_their_bounds() -> None:
             case "string":
                 assert default in node["enum"], path
             case "array":
-                assert all(re.search(node["items"]["pattern"], item) for item in default), path
+                (rule,) = node["items"]["x-kubernetes-validations"]
+                assert all(re.search(matched_by(rule["rule"]), item) for item in default), path
             case other:
                 pytest.fail(f"{path}: a default of type {other}")
     assert found > 10
@@ -372,6 +373,12 @@ def test_quantities_are_numbers_or_text() -> None:
     assert not re.search(amount["pattern"], "lots")
 
 
+def matched_by(rule: str) -> str:
+    match = re.search(r"matches\(r?'(.*)'\)$", rule)
+    assert match is not None
+    return match[1]
+
+
 def rules(path: str) -> list[dict[str, str]]:
     found: list[dict[str, str]] = at(path).get("x-kubernetes-validations", [])
     return found
@@ -379,7 +386,7 @@ def rules(path: str) -> list[dict[str, str]]:
 
 def test_rules_stand_where_they_are_needed_and_tell_what_to_write() -> None:
     everywhere = [path for path, node in NODES.items() if "x-kubernetes-validations" in node]
-    assert everywhere == [".spec.schedule", ".spec.task"]
+    assert everywhere == [".spec.schedule", ".spec.task", ".spec.notifications.channels[]"]
     for path in everywhere:
         for rule in rules(path):
             assert len(rule["message"]) > 20
@@ -389,9 +396,7 @@ def test_rules_stand_where_they_are_needed_and_tell_what_to_write() -> None:
 
 def interval_pattern() -> str:
     (rule,) = [entry["rule"] for entry in rules(".spec.schedule") if "self.type != 'interval'" in entry["rule"]]
-    match = re.search(r"matches\('(.*)'\)$", rule)
-    assert match is not None
-    return match[1]
+    return matched_by(rule)
 
 
 @pytest.mark.parametrize(

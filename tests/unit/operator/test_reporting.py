@@ -261,7 +261,7 @@ def test_its_own_report_completes_the_last_run() -> None:
     assert last is not None
     assert (last.report_result, last.recorded, last.reason) == ("succeeded", True, "OOMKilled")
     assert [channel.channel for channel in last.notified or ()] == ["ops"]
-    assert step.events == [("Normal", "RunReported")]
+    assert step.events == [("Warning", "NotificationFailed"), ("Normal", "RunReported")]
     assert step.report.status.stats is not None
     assert step.report.status.stats.total_executions == 1
     assert (world.step().patch, world.step().events) == ({}, [])
@@ -347,6 +347,9 @@ def test_whom_a_report_job_told(by_run: list[Body], at_last: list[Body], expecte
     assert last is not None
     step = end_report(world, message=report_message(executionId=last.execution_id, notified=at_last))
     assert [(entry.channel, entry.delivered) for entry in step.decision.accounts.notified] == expected
+    announced = [event.note for event in step.report.events if event.reason == "NotificationFailed"]
+    assert len(announced) == (("ops", False) in expected)
+    assert all(last.execution_id in note and "ops: waits" in note for note in announced)
     assert world.step().decision.accounts.notified == ()
 
 
@@ -413,6 +416,8 @@ def test_a_failed_report_that_left_a_word_says_who_was_not_told() -> None:
     last = step.report.status.last_run
     assert last is not None
     assert (last.report_result, [entry.delivered for entry in last.notified or ()]) == ("failed", [False])
-    (event,) = step.report.events
+    silent, event = step.report.events
+    assert (silent.reason, event.reason) == ("NotificationFailed", "ReportFailed")
+    assert "ops: no record yet" in silent.note
     assert "BackoffLimitExceeded" in event.note
     assert "OOMKilled" not in event.note

@@ -534,6 +534,10 @@ def test_events_follow_transitions() -> None:
         assert world.step().events == [], change
 
 
+def undelivered(*channels: str) -> list[Body]:
+    return [{"channel": name, "delivered": False, "reason": f"{name} is closed"} for name in channels]
+
+
 RUN_EVENTS: list[tuple[str, Callable[[], World], list[tuple[str, str]]]] = [
     ("success", lambda: a_run(), [("Normal", "RunCompleted")]),
     ("warning", lambda: a_run(report={"severity": "warning"}), [("Normal", "RunCompleted")]),
@@ -542,6 +546,16 @@ RUN_EVENTS: list[tuple[str, Callable[[], World], list[tuple[str, str]]]] = [
         "skipped",
         lambda: a_run(report={"status": "skipped", "severity": None, "reason": "StartedTooLate"}),
         [("Warning", "RunSkipped")],
+    ),
+    (
+        "told",
+        lambda: a_run(report={"notified": [{"channel": "panel", "delivered": True}]}),
+        [("Normal", "RunCompleted")],
+    ),
+    (
+        "not told",
+        lambda: a_run(report={"notified": [{"channel": "panel", "delivered": True}, *undelivered("ops")]}),
+        [("Normal", "RunCompleted"), ("Warning", "NotificationFailed")],
     ),
 ]
 
@@ -553,6 +567,33 @@ def test_each_run_is_announced_once(make: Callable[[], World], expected: list[tu
     assert step.events == expected
     assert all("exec_" in event.note for event in step.report.events)
     assert world.step().events == []
+
+
+@pytest.mark.parametrize(
+    ("notified", "words"),
+    [
+        (undelivered("ops"), "1 notification of run {} not delivered: ops: ops is closed"),
+        ([{"channel": "ops", "delivered": False}], "1 notification of run {} not delivered: ops: no reason given"),
+        (
+            undelivered("a", "b", "c"),
+            "3 notifications of run {} not delivered: a: a is closed; b: b is closed; c: c is closed",
+        ),
+        (
+            undelivered("a", "b", "c", "d", "e"),
+            (
+                "5 notifications of run {} not delivered: a: a is closed; b: b is closed; c: c is closed; "
+                "2 more in status.lastRun"
+            ),
+        ),
+    ],
+)
+def test_what_an_event_says_of_notifications(notified: list[Body], words: str) -> None:
+    world = a_run(report={"notified": notified})
+    step = world.step()
+    last = step.report.status.last_run
+    assert last is not None
+    [note] = [event.note for event in step.report.events if event.reason == "NotificationFailed"]
+    assert note == words.format(last.execution_id)
 
 
 def test_a_run_that_was_not_recorded_is_a_warning() -> None:

@@ -56,3 +56,45 @@ async def test_an_error_is_passed_on() -> None:
 
     with pytest.raises(LookupError):
         await Interruption().cut_short(failing())
+
+
+async def test_a_limit_without_a_signal() -> None:
+    interruption = Interruption()
+    interruption.attach(asyncio.get_running_loop())
+    async with interruption.limit(60, 30):
+        done = await working("done", asyncio.Event(), ends=True)
+    assert done == "done"
+    with pytest.raises(TimeoutError):
+        async with interruption.limit(0.01, 0):
+            await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("before", [True, False])
+async def test_a_signal_shortens_a_limit(before: bool) -> None:
+    """Without the signal this would wait for an hour."""
+    interruption = Interruption()
+    interruption.attach(asyncio.get_running_loop())
+    if before:
+        interruption.trigger()
+    else:
+        asyncio.get_running_loop().call_soon(interruption.trigger)
+    with pytest.raises(TimeoutError):
+        async with interruption.limit(3600, 0.01):
+            await asyncio.Event().wait()
+
+
+async def test_a_signal_never_prolongs_a_limit() -> None:
+    interruption = Interruption()
+    interruption.attach(asyncio.get_running_loop())
+    interruption.trigger()
+    with pytest.raises(TimeoutError):
+        async with interruption.limit(0.01, 3600):
+            await asyncio.Event().wait()
+
+
+async def test_work_within_a_limit_is_done_after_a_signal() -> None:
+    interruption = Interruption()
+    interruption.attach(asyncio.get_running_loop())
+    interruption.trigger()
+    async with interruption.limit(3600, 3600):
+        await asyncio.sleep(0)

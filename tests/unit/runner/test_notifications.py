@@ -1,17 +1,21 @@
 """Who hears of which run, and in which words."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from councilor_runner.contract import ChannelResult, Notifications, Reason, Severity
-from councilor_runner.notifications import merge, notify, remaining, summarise, task_event, wanted
+from councilor_runner.contract import ENV_NOTIFICATIONS_PATH, ChannelResult, Notifications, Reason, Severity
+from councilor_runner.interruption import Interruption
+from councilor_runner.messages import compose
+from councilor_runner.notifications import merge, notify, remaining, task_event, wanted
 from councilor_runner.outcome import Outcome
-from councilor_runner.records import Finished
+from councilor_runner.records import Finished, PreviousRun
 from councilor_runner.settings import read_settings
 from tests.unit.runner.test_settings import changed
 
+WITH = "with an Apprise URL such as mailtos://user:password@example.com"
 START = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
 
@@ -32,22 +36,9 @@ def test_wanted(rules: dict[str, bool], severity: Severity, recovered: bool, exp
     assert wanted(Notifications(**rules), severity, recovered=recovered) is expected
 
 
-@pytest.mark.parametrize(
-    ("text", "limit", "expected"),
-    [
-        (None, 10, None),
-        (" \n ", 10, None),
-        ("a\n\n  b\tc", 10, "a b c"),
-        ("exactly 10", 10, "exactly 10"),
-        ("one more than", 10, "one more…"),
-        ("✅" * 20, 5, "✅✅✅✅…"),
-    ],
-)
-def test_summarise(text: str | None, limit: int, expected: str | None) -> None:
-    assert summarise(text, limit) == expected
-
-
-def event(outcome: Outcome, severity: Severity, *, recovered: bool = False, **councilor: Any) -> dict[str, Any]:
+def event(
+    outcome: Outcome, severity: Severity, *, recovered_from: PreviousRun | None = None, **councilor: Any
+) -> dict[str, Any]:
     contract = read_settings(changed(councilor=councilor)).contract
     finished = Finished(outcome, severity, START, START + timedelta(milliseconds=731))
     document: Any = task_event(
@@ -56,7 +47,7 @@ def event(outcome: Outcome, severity: Severity, *, recovered: bool = False, **co
         instance_id="councilor_A_Agent_1",
         finished=finished,
         severity=severity,
-        recovered=recovered,
+        recovered_from=recovered_from,
     )
     assert document["type"] in ("task_completed", "task_error"), "the gateway refuses any other type"
     assert len(document["data"]["result_summary"]) <= 200
@@ -82,19 +73,23 @@ def test_a_failed_run_tells_why() -> None:
 
 
 def test_a_recovery() -> None:
-    assert event(Outcome(Reason.COMPLETED, "fine", 0), "success", recovered=True)["result_summary"] == "RECOVERED: fine"
+    before = PreviousRun("error", failed=True, started_at=START - timedelta(days=1))
+    sent = event(Outcome(Reason.COMPLETED, "fine\nSEVERITY: success", 0), "success", recovered_from=before)
+    assert (sent["type"], sent["result_summary"]) == ("task_completed", "RECOVERED from error: fine")
 
 
-async def test_channels_that_cannot_be_served_say_so() -> None:
-    results = await notify(("panel", "toast", "email", "slack", "panel"), None, {})
-    assert [(result.channel, result.delivered) for result in results] == [
-        ("panel", False),
-        ("toast", False),
-        ("email", False),
-        ("slack", False),
+async def test_channels_that_cannot_be_served_say_what_to_do(tmp_path: Path) -> None:
+    settings = read_settings({**changed(), ENV_NOTIFICATIONS_PATH: str(tmp_path)})
+    message = compose(settings, Finished(Outcome(Reason.COMPLETED, "x", 0), "error", START, START), "error")
+    channels = ("toast", "email", "panel", "slack", "panel", "email")
+    told = await notify(channels, {}, message, settings=settings, gateway=None, interruption=Interruption())
+    no_gateway = "no gateway is configured: set its address in the operator's configuration"
+    assert [(result.channel, result.delivered, result.reason) for result in told] == [
+        ("toast", False, no_gateway),
+        ("email", False, f"add the key email to the Secret councilor-notifications, {WITH}"),
+        ("panel", False, no_gateway),
+        ("slack", False, f"add the key slack to the Secret councilor-notifications, {WITH}"),
     ]
-    assert all(result.reason for result in results)
-    assert results[0].reason != results[2].reason
 
 
 def results(**delivered: bool) -> tuple[ChannelResult, ...]:

@@ -58,6 +58,18 @@ def test_always_valid_and_small_enough(summary: str, message: str, channels: lis
     assert message.startswith(decoded.message or "")
 
 
+def test_many_channels_with_long_reasons_all_say_something() -> None:
+    notified = tuple(
+        ChannelResult(channel=f"channel-{number:02}", delivered=False, reason=f"add the key {number:02} " + "and " * 40)
+        for number in range(20)
+    )
+    decoded = RunReport.model_validate_json(encode(report(summary="s" * 256, message="m" * 512, notified=notified)))
+    assert [result.channel for result in decoded.notified] == [result.channel for result in notified]
+    assert all((result.reason or "").startswith("add the key") for result in decoded.notified)
+    assert decoded.summary
+    assert decoded.message
+
+
 @pytest.mark.parametrize("character", ["a", "é", "✅", "\x01", '"', "👩\u200d🚀"])
 def test_cut_at_a_character(character: str) -> None:
     data = encode(report(message=character * 4096, summary=character))
