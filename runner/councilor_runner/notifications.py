@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from councilor_runner import logs
 from councilor_runner.contract import ChannelResult, Notifications, RunContract, Severity
+from councilor_runner.legible import legible
 from councilor_runner.records import Finished
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def wanted(notifications: Notifications, severity: Severity, *, recovered: bool)
 def summarise(text: str | None, limit: int) -> str | None:
     """Return the beginning of a text on one line, at most `limit` characters; None when there is nothing to show."""
     # Enough of the text for any limit, so that an answer of megabytes is not split as a whole.
-    line = " ".join((text or "")[: limit * 20].split())
+    line = " ".join(legible((text or "")[: limit * 20]).split())
     if not line:
         return None
     return line if len(line) <= limit else line[: limit - 1].rstrip() + "…"

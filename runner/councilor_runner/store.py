@@ -14,8 +14,9 @@ from typing import Any
 
 import pymongo
 from bson import ObjectId
-from bson.codec_options import CodecOptions
+from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import AsyncMongoClient, IndexModel, ReturnDocument, WriteConcern
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
@@ -30,6 +31,7 @@ from councilor_runner.answers import TaskState, read_task
 from councilor_runner.contract import Reason, Severity
 from councilor_runner.polling import SourceUnavailableError
 from councilor_runner.records import COUNTERS, open_fields, statistics_update
+from councilor_runner.tls import MONGODB, tls_problem
 
 SELECTION_MS = 3000
 OPERATION_SECONDS = 5.0
@@ -93,6 +95,14 @@ class Store:
                 "mongodb://user:password@host/ with the password percent-encoded",
             ) from None
         self._executions = self._database["councilor_executions"]
+        # Written by Conductor from what an agent printed: what is no UTF-8 or no date in it must not cost the rest.
+        self._tasks: AsyncCollection[dict[str, Any]] = self._database["tasks"].with_options(
+            CodecOptions(
+                tz_aware=True,
+                unicode_decode_error_handler="replace",
+                datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+            )
+        )
 
     async def close(self) -> None:
         """Close the connections."""
@@ -105,7 +115,17 @@ class Store:
             with pymongo.timeout(OPERATION_SECONDS):
                 yield
         except PyMongoError as error:
-            raise translate(error, operation) from None
+            raise self._translate(error, operation) from None
+
+    def _translate(self, error: PyMongoError, operation: str) -> StoreError:
+        """Classify an error; when no server could be selected, the driver keeps what each of them said to itself."""
+        said = [server.error for server in self._client.topology_description.server_descriptions().values()]
+        if isinstance(error, ConnectionFailure) and said:
+            problems = [tls_problem(reason, MONGODB) if reason is not None else None for reason in said]
+            # One member of a replica set that can be reached after all is reason enough to try again.
+            if all(problems):
+                return StoreError(Reason.TLS_FAILED, f"MongoDB could not be reached to {operation}: {problems[0]}")
+        return translate(error, operation)
 
     async def prepare(self) -> None:
         """Create the indexes the runner relies on, unless they exist.
@@ -219,9 +239,7 @@ class Store:
     async def set_severity(self, task_id: str, severity: Severity) -> bool:
         """Give the task the severity that Conductor's reports demand; False when the task is gone."""
         async with self._bounded("set the task's severity"):
-            updated = await self._database["tasks"].update_one(
-                {"_id": ObjectId(task_id)}, {"$set": {"severity": severity}}
-            )
+            updated = await self._tasks.update_one({"_id": ObjectId(task_id)}, {"$set": {"severity": severity}})
         return updated.matched_count == 1
 
     async def previous_severity(self, fields: Mapping[str, Any]) -> str | None:
@@ -239,7 +257,7 @@ class Store:
         """Return the task as a poll source, None when there is none. Raises SourceUnavailableError."""
         try:
             async with self._bounded("read the task"):
-                document = await self._database["tasks"].find_one(
+                document = await self._tasks.find_one(
                     {"_id": ObjectId(task_id)}, {"status": 1, "result": 1, "stdout": 1, "error": 1, "exit_code": 1}
                 )
         except StoreError as error:
