@@ -17,6 +17,7 @@ from typing import Any, Final, Literal, Self
 import pymongo
 from pymongo.errors import AutoReconnect, OperationFailure
 
+from tests.certificates import Identity
 from tests.mongodb.binary import mongod_binary
 
 Shape = Literal["replica-set", "standalone"]
@@ -34,7 +35,8 @@ class Mongod:
 
     `bind_ip` is one address; it becomes the replica set's member name, so clients must reach the server under it.
     Without `dbpath` the data lives in a temporary directory that `stop` removes; a given directory is kept, and a
-    later Mongod may continue on it. `failpoints` allows `fail_command`.
+    later Mongod may continue on it. `failpoints` allows `fail_command`. With `identity` it demands TLS; with `key_file` (mode 600) it demands users, the
+    first of which `create_administrator` makes.
 
     Raises ValueError for an address that is not one concrete IP address, MongodUnavailableError when there is no
     mongod for this machine, MongodError when the server does not come up.
@@ -50,12 +52,16 @@ class Mongod:
         failpoints: bool = False,
         start_timeout: float = 60.0,
         binary: Path | None = None,
+        identity: Identity | None = None,
+        key_file: Path | None = None,
     ) -> None:
         address = _concrete_address(bind_ip)
         self.shape: Final = shape
         self.bind_ip: Final = bind_ip
         self.port: Final = port or free_port(bind_ip)
         self.failpoints: Final = failpoints
+        self._identity = identity
+        self._key_file = key_file
         self._host = f"[{bind_ip}]" if address.version == 6 else bind_ip
         self._ipv6 = address.version == 6
         self._start_timeout = start_timeout
@@ -183,6 +189,11 @@ class Mongod:
                 if name not in ("admin", "config", "local"):
                     client.drop_database(name)
 
+    def create_administrator(self, name: str, password: str) -> None:
+        """Makes the first user, which mongod allows from loopback while there is none."""
+        with self._direct() as client:
+            client.admin.command("createUser", name, pwd=password, roles=["root"])
+
     def _arguments(self) -> list[str]:
         arguments = [
             *("--dbpath", str(self.dbpath), "--logpath", str(self.log), "--logappend"),
@@ -199,6 +210,10 @@ class Mongod:
             arguments += ["--replSet", REPLICA_SET, "--oplogSize", "16"]
         if self.failpoints:
             arguments += ["--setParameter", "enableTestCommands=1"]
+        if self._identity is not None:
+            arguments += ["--tlsMode", "requireTLS", "--tlsCertificateKeyFile", str(self._identity.both)]
+        if self._key_file is not None:
+            arguments += ["--auth", "--keyFile", str(self._key_file)]
         return arguments
 
     def _running(self) -> subprocess.Popen[bytes]:
@@ -209,7 +224,10 @@ class Mongod:
     @contextlib.contextmanager
     def _direct(self) -> Iterator[pymongo.MongoClient[dict[str, Any]]]:
         client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
-            f"mongodb://{self.address}/?directConnection=true", serverSelectionTimeoutMS=500, appname="mongod-fixture"
+            f"mongodb://{self.address}/?directConnection=true",
+            serverSelectionTimeoutMS=500,
+            appname="mongod-fixture",
+            **({} if self._identity is None else {"tls": True, "tlsAllowInvalidCertificates": True}),
         )
         try:
             yield client
