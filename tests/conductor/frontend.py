@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Final
 from urllib.parse import parse_qsl
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.conductor.faults import Fault, Operation, PortName
@@ -33,6 +33,7 @@ _OPERATIONS: Final[dict[PortName, tuple[tuple[str, re.Pattern[str], Operation], 
     ),
 }
 
+_TRICKLE_SECONDS: Final = 0.2
 _REASONS: Final = {429: "Too Many Requests", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
 
 
@@ -59,6 +60,11 @@ class Frontend:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        prefix = self._state.settings.prefix
+        if not scope["path"].startswith(f"{prefix}/"):
+            await JSONResponse({"detail": "Not Found"}, status_code=404)(scope, receive, send)
+            return
+        scope = {**scope, "path": scope["path"].removeprefix(prefix)}
         body = await _read_body(receive)
         if body is None:
             return
@@ -79,6 +85,11 @@ class Frontend:
                 await self._fail(fault, scope, receive, answer)
         finally:
             self._refuse_due()
+
+    async def _trickle(self) -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await self._state.pause(_TRICKLE_SECONDS)
 
     def _record(self, scope: Scope, body: bytes) -> RecordedRequest:
         path: str = scope["path"]
@@ -113,6 +124,8 @@ class Frontend:
             case "reset" | "drop":
                 self._site.cut(scope["client"], reset=fault.kind == "reset")
                 await _gone(receive)
+            case "trickle":
+                await StreamingResponse(self._trickle(), media_type="application/json")(scope, receive, send)
             case "hang" | "refuse":
                 await _gone(receive)
 

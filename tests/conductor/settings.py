@@ -14,7 +14,8 @@ class Settings(BaseModel):
     waiting call looks at its task (upstream 2), `watcher_interval` how often the watcher looks for tasks it was not
     woken for (upstream 1). `required_headers`, in lower case, are demanded from every call, as by a proxy in front.
     `missing_directories` and `missing_commands` (providers) are absent on the watcher's host. Without `mongo_uri_set`
-    the conductor port answers as when its MONGO_URI is unset.
+    the conductor port answers as when its MONGO_URI is unset. `prefix` is the path below which both ports answer, as
+    behind a proxy that serves several applications.
     """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
@@ -28,3 +29,4 @@ class Settings(BaseModel):
     missing_directories: frozenset[str] = frozenset({"/app"})
     missing_commands: frozenset[str] = frozenset()
     mongo_uri_set: bool = True
+    prefix: str = ""

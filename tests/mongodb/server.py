@@ -35,8 +35,8 @@ class Mongod:
 
     `bind_ip` is one address; it becomes the replica set's member name, so clients must reach the server under it.
     Without `dbpath` the data lives in a temporary directory that `stop` removes; a given directory is kept, and a
-    later Mongod may continue on it. `failpoints` allows `fail_command`. With `identity` it demands TLS; with `key_file` (mode 600) it demands users, the
-    first of which `create_administrator` makes.
+    later Mongod may continue on it. `failpoints` allows `fail_command`. With `identity` it demands TLS; with
+    `key_file` (mode 600) it demands users, the first of which `create_administrator` makes.
 
     Raises ValueError for an address that is not one concrete IP address, MongodUnavailableError when there is no
     mongod for this machine, MongodError when the server does not come up.
