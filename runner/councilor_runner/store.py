@@ -31,7 +31,7 @@ from councilor_runner.answers import TaskState, read_task
 from councilor_runner.contract import Reason, Severity
 from councilor_runner.polling import SourceUnavailableError
 from councilor_runner.records import COUNTERS, open_fields, statistics_update
-from councilor_runner.tls import MONGODB, tls_problem
+from councilor_runner.tls import MONGODB, tls_problem_said
 
 SELECTION_MS = 3000
 OPERATION_SECONDS = 5.0
@@ -70,7 +70,12 @@ def translate(error: PyMongoError, operation: str) -> StoreError:
         )
     # The name of a mongodb+srv:// address is looked up with the first operation.
     if isinstance(error, ConnectionFailure | ConfigurationError) or error.timeout or code in _TEMPORARY_CODES:
-        return StoreError(Reason.DATABASE_UNREACHABLE, f"MongoDB could not be reached to {operation} ({name})", code)
+        return StoreError(
+            Reason.DATABASE_UNREACHABLE,
+            f"MongoDB could not be reached to {operation} ({name}): check that it runs and what MONGODB_URI says, "
+            "also that tls=true stands there if, and only if, the server speaks TLS",
+            code,
+        )
     return StoreError(Reason.DATABASE_REFUSED, f"MongoDB refused to {operation} ({name})", code)
 
 
@@ -121,7 +126,7 @@ class Store:
         """Classify an error; when no server could be selected, the driver keeps what each of them said to itself."""
         said = [server.error for server in self._client.topology_description.server_descriptions().values()]
         if isinstance(error, ConnectionFailure) and said:
-            problems = [tls_problem(reason, MONGODB) if reason is not None else None for reason in said]
+            problems = [tls_problem_said(str(reason), MONGODB) for reason in said]
             # One member of a replica set that can be reached after all is reason enough to try again.
             if all(problems):
                 return StoreError(Reason.TLS_FAILED, f"MongoDB could not be reached to {operation}: {problems[0]}")

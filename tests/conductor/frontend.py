@@ -137,7 +137,8 @@ def _error_response(fault: Fault) -> Response:
         headers["Retry-After"] = fault.retry_after
     reason = _REASONS.get(status, "Error")
     page = f"<html><head><title>{status} {reason}</title></head><body><h1>{status} {reason}</h1></body></html>"
-    body = fault.body if fault.body is not None else page
+    # Half a pair of surrogates stands for a byte that is no UTF-8.
+    body = (fault.body if fault.body is not None else page).encode("utf-8", "surrogateescape")
     return Response(body, status_code=status, headers=headers, media_type=None if fault.body else "text/html")
 
 

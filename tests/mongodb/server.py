@@ -24,6 +24,7 @@ Shape = Literal["replica-set", "standalone"]
 
 REPLICA_SET: Final = "rs0"
 _NOT_YET_INITIALIZED = 94
+_UNAUTHORIZED = 13
 
 
 class MongodError(RuntimeError):
@@ -223,11 +224,11 @@ class Mongod:
 
     @contextlib.contextmanager
     def _direct(self) -> Iterator[pymongo.MongoClient[dict[str, Any]]]:
+        tls = "" if self._identity is None else "&tls=true&tlsAllowInvalidCertificates=true"
         client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
-            f"mongodb://{self.address}/?directConnection=true",
+            f"mongodb://{self.address}/?directConnection=true{tls}",
             serverSelectionTimeoutMS=500,
             appname="mongod-fixture",
-            **({} if self._identity is None else {"tls": True, "tlsAllowInvalidCertificates": True}),
         )
         try:
             yield client
@@ -260,7 +261,8 @@ class Mongod:
         try:
             existing = client.admin.command("replSetGetConfig")["config"]
         except OperationFailure as error:
-            if error.code != _NOT_YET_INITIALIZED:
+            # Where users are demanded, and there is none yet, initiating is all that is allowed.
+            if error.code not in (_NOT_YET_INITIALIZED, _UNAUTHORIZED):
                 raise
             with contextlib.suppress(OperationFailure):  # a parallel start of the same data: the loop decides
                 client.admin.command(

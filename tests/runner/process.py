@@ -36,6 +36,8 @@ class RunnerSetup:
     agent_id: str = "A_Agent"
     job: str = field(default_factory=lambda: job_name("licences"))
     environment: dict[str, str] = field(default_factory=dict)
+    memory: int | None = None
+    """Bytes of data that the process may have, None for any number."""
 
     def __post_init__(self) -> None:
         self.document: dict[str, Any] = {
@@ -87,8 +89,9 @@ class RunnerSetup:
             **self.environment,
             **environment,
         }
+        limit = [] if self.memory is None else ["prlimit", f"--data={self.memory}"]
         process = subprocess.Popen(
-            [sys.executable, "-m", "councilor_runner", command],
+            [*limit, sys.executable, "-m", "councilor_runner", command],
             env=variables,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from councilor_runner.tls import CONDUCTOR, GATEWAY, MONGODB, Peer, tls_problem
+from councilor_runner.tls import CONDUCTOR, GATEWAY, MONGODB, Peer, tls_problem, tls_problem_said
 
 SECRET = "conductor.internal.example"
 
@@ -53,6 +53,44 @@ def test_problems(error: ssl.SSLError, words: str, peer: Peer) -> None:
 )
 def test_other_troubles(error: Exception) -> None:
     assert tls_problem(error, CONDUCTOR) is None
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("certificate has expired", "has expired: renew it"),
+        ("certificate is not yet valid", "is not valid yet"),
+        (f"Hostname mismatch, certificate is not valid for '{SECRET}'.", "another host name"),
+        (f"IP address mismatch, certificate is not valid for '{SECRET}'.", "another host name"),
+        ("self-signed certificate", "COUNCILOR_RUNNER_CA_CONFIG_MAP"),
+        ("self-signed certificate in certificate chain", "COUNCILOR_RUNNER_CA_CONFIG_MAP"),
+        ("unable to get local issuer certificate", "COUNCILOR_RUNNER_CA_CONFIG_MAP"),
+        ("unable to get issuer certificate", "COUNCILOR_RUNNER_CA_CONFIG_MAP"),
+        ("unable to verify the first certificate", "COUNCILOR_RUNNER_CA_CONFIG_MAP"),
+        ("certificate revoked", "is not accepted"),
+    ],
+)
+def test_problems_of_which_only_the_text_is_left(words: str, expected: str) -> None:
+    text = f"{SECRET}:27017: [SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed: {words} (_ssl.c:1006)"
+    message = tls_problem_said(text, MONGODB)
+    assert message is not None
+    assert expected in message
+    assert SECRET not in message
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[SSL: WRONG_VERSION_NUMBER] wrong version number (_ssl.c:1006)", "speaks no TLS"),
+        ("[SSL: SSLV3_ALERT_HANDSHAKE_FAILURE] sslv3 alert", "(SSLV3_ALERT_HANDSHAKE_FAILURE)"),
+        ("[SSL: UNEXPECTED_EOF_WHILE_READING] EOF occurred in violation of protocol", None),
+        ("db:27017: [Errno 111] Connection refused", None),
+        ("None", None),
+    ],
+)
+def test_other_words(text: str, expected: str | None) -> None:
+    message = tls_problem_said(text, MONGODB)
+    assert message is None if expected is None else expected in (message or "")
 
 
 def test_what_is_wrapped_is_found() -> None:
