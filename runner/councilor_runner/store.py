@@ -21,6 +21,7 @@ from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
     DuplicateKeyError,
+    InvalidName,
     InvalidURI,
     OperationFailure,
     PyMongoError,
@@ -93,6 +94,11 @@ class Store:
             self._database = self._client.get_database(
                 database, codec_options=CodecOptions(tz_aware=True), write_concern=WriteConcern("majority")
             )
+        except InvalidName:
+            raise StoreError(
+                Reason.DATABASE_REFUSED,
+                "the name of Conductor's database is none: correct COUNCILOR_DATABASE in the operator's configuration",
+            ) from None
         except (InvalidURI, ConfigurationError, ValueError, TypeError) as error:
             raise StoreError(
                 Reason.DATABASE_REFUSED,

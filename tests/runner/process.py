@@ -118,7 +118,9 @@ class RunnerProcess:
         self.output = ""
 
     def finish(self) -> RunnerProcess:
-        """Wait for the end."""
+        """Wait for the end, unless that has been done."""
+        if self.output or self.log:
+            return self
         try:
             self.output, self.log = self._process.communicate(timeout=PATIENCE)
         finally:
@@ -143,6 +145,11 @@ class RunnerProcess:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
         return bool(int(caught, 16) & 1 << signal.SIGTERM - 1)
+
+    @property
+    def command(self) -> list[str]:
+        """The command line it was started with."""
+        return [str(part) for part in self._process.args] if isinstance(self._process.args, list) else []
 
     @property
     def exit_code(self) -> int:
