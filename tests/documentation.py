@@ -16,9 +16,9 @@ def page(path: str) -> str:
 
 
 def fenced(path: str, key: str) -> Any:
-    """The value under a key of the page's JSON blocks. Raises StopIteration when none has it."""
+    """The page's first JSON block with this key. Raises StopIteration when none has it."""
     blocks = re.findall(r"^```json\n(.*?)^```$", page(path), re.MULTILINE | re.DOTALL)
-    return next(value[key] for value in map(json.loads, blocks) if key in value)
+    return next(value for value in map(json.loads, blocks) if key in value)
 
 
 def table(path: str, heading: str) -> list[list[str]]:

@@ -154,7 +154,8 @@ class Store:
                 async with self._bounded("create an index on councilor_executions"):
                     await self._executions.create_indexes([index])
             except StoreError as error:
-                if error.temporary or error.code == _AUTHENTICATION_FAILED:
+                # Without a code it is the connection, which the next operation will not have either.
+                if error.code is None or error.temporary or error.code == _AUTHENTICATION_FAILED:
                     raise
                 logs.warning("index not created", index=index.document["name"], detail=error.message)
 

@@ -19,8 +19,9 @@ from tests.runner import RunnerProcess, RunnerSetup
 
 PASSWORD = "hunter2:@/%"
 ADMINISTRATOR = "administrator"
-PRIVILEGES: list[dict[str, Any]] = fenced("docs/runner.md", "privileges")
+ROLE: dict[str, Any] = fenced("docs/runner.md", "createRole")
 """What the documentation tells people to grant."""
+PRIVILEGES: list[dict[str, Any]] = ROLE["privileges"]
 
 Deployment = tuple[Mongod, Path]
 
@@ -43,6 +44,10 @@ def uri(server: Mongod, user: str, password: str = PASSWORD, options: str = "&tl
     return server.uri.replace("mongodb://", f"mongodb://{credentials}") + options
 
 
+def runner_uri(server: Mongod, user: str = "runner", password: str = PASSWORD) -> str:
+    return uri(server, user, password, "&tls=true&authSource=conductor_state")
+
+
 def administrator(deployment: Deployment) -> MongoClient[dict[str, Any]]:
     server, certificate = deployment
     return MongoClient(uri(server, ADMINISTRATOR), tlsCAFile=str(certificate), tz_aware=True)
@@ -56,7 +61,7 @@ def setup(deployment: Deployment, tmp_path: Path) -> Iterator[tuple[RunnerSetup,
     with StubConductor(f"{uri(server, ADMINISTRATOR)}&tlsCAFile={certificate}") as stub:
         stub.add_agent("A_Agent")
         stub.script("A_Agent", Answer(result="One is old.\nSEVERITY: warning"))
-        setup = RunnerSetup(tmp_path, stub.conductor_url, None, uri(server, "runner"))
+        setup = RunnerSetup(tmp_path, stub.conductor_url, None, runner_uri(server))
         setup.environment[ENV_CA_FILE] = str(certificate)
         yield setup, stub
 
@@ -64,13 +69,12 @@ def setup(deployment: Deployment, tmp_path: Path) -> Iterator[tuple[RunnerSetup,
 def grant(deployment: Deployment, privileges: list[dict[str, Any]]) -> None:
     """Let the user `runner` have exactly these privileges."""
     with administrator(deployment) as client:
-        for command in ("dropUser", "dropRole"):
-            if client.admin.command("usersInfo" if command == "dropUser" else "rolesInfo", "runner")[
-                "users" if command == "dropUser" else "roles"
-            ]:
-                client.admin.command(command, "runner")
-        client.admin.command("createRole", "runner", privileges=privileges, roles=[])
-        client.admin.command("createUser", "runner", pwd=PASSWORD, roles=["runner"])
+        database = client.conductor_state
+        for command in ("dropAllUsersFromDatabase", "dropAllRolesFromDatabase"):
+            database.command(command)
+        # The very command of the documentation.
+        database.command({**ROLE, "privileges": privileges})
+        database.command("createUser", "runner", pwd=PASSWORD, roles=[ROLE["createRole"]])
 
 
 def without(collection: str, *actions: str) -> list[dict[str, Any]]:
@@ -171,7 +175,7 @@ def test_a_user_that_cannot_log_in(
 ) -> None:
     councilor, stub = setup
     grant(deployment, PRIVILEGES)
-    councilor.mongodb_uri = uri(deployment[0], user, password)
+    councilor.mongodb_uri = runner_uri(deployment[0], user, password)
     pod = councilor.run()
     ended(pod, ExitCode.CONFIGURATION, Reason.CREDENTIALS_REFUSED, "code 18", "MONGODB_URI", dispatched=False)
     assert not list(stub.requests)
