@@ -45,6 +45,7 @@ BACKOFF_SECONDS = 10
 BACKOFF_LIMIT_SECONDS = 360
 RUNNER_USER = 65532
 _CHANNELS = "notifications"
+CA_VOLUME, CA_PATH, CA_KEY = "certificate-authorities", "/etc/councilor/certificate-authorities", "ca.crt"
 # The kubelet starts a container again after 10 s, doubling up to 5 min: for some two hours.
 REPORT_ATTEMPTS = 30
 REPORT_DEADLINE_SECONDS = 6 * 3600
@@ -337,7 +338,7 @@ def _pod_spec(
                 "image": config.runner_image,
                 "imagePullPolicy": config.runner_image_pull_policy,
                 "args": [command],
-                "env": environment,
+                "env": [*environment, *_egress(config)],
                 "resources": resources,
                 "securityContext": {
                     "allowPrivilegeEscalation": False,
@@ -354,6 +355,8 @@ def _pod_spec(
         pod["containers"][0]["volumeMounts"] = [
             {"name": _CHANNELS, "mountPath": contract.NOTIFICATIONS_PATH, "readOnly": True}
         ]
+    if config.runner_ca_config_map is not None:
+        _mount_authorities(pod, config.runner_ca_config_map)
     if node_selector:
         pod["nodeSelector"] = dict(node_selector)
     if tolerations:
@@ -393,6 +396,24 @@ def _environment(run: contract.RunContract, spec: CouncilorSpec, config: Operato
         reference = {"name": source.config_map_key_ref.name, "key": source.config_map_key_ref.key}
         environment.append({"name": contract.ENV_PROMPT, "valueFrom": {"configMapKeyRef": reference}})
     return environment
+
+
+def _egress(config: OperatorConfig) -> list[Manifest]:
+    """Return what tells the runner the way out: its proxies and their credentials."""
+    values = (config.runner_http_proxy, config.runner_https_proxy, ",".join(config.runner_no_proxy))
+    proxies = [_literal(name, value) for name, value in zip(contract.ENV_PROXIES, values, strict=True) if value]
+    if config.runner_http_proxy or config.runner_https_proxy:
+        proxies.append(_from_secret(contract.ENV_PROXY_CREDENTIALS, config))
+    return proxies
+
+
+def _mount_authorities(pod: Manifest, config_map: str) -> None:
+    """Let the runner read the certificates of private authorities; namespaces without any need no ConfigMap."""
+    source = {"name": config_map, "optional": True, "items": [{"key": CA_KEY, "path": CA_KEY}]}
+    (container,) = pod["containers"]
+    pod.setdefault("volumes", []).append({"name": CA_VOLUME, "configMap": source})
+    container.setdefault("volumeMounts", []).append({"name": CA_VOLUME, "mountPath": CA_PATH, "readOnly": True})
+    container["env"].append(_literal(contract.ENV_CA_FILE, f"{CA_PATH}/{CA_KEY}"))
 
 
 def _literal(name: str, value: str) -> Manifest:

@@ -20,8 +20,10 @@ from pydantic import (
 )
 
 from councilor_operator.errors import ConfigurationError
+from councilor_runner.contract import HEADER_NAME, HEADER_VALUE
 
 PREFIX = "COUNCILOR_"
+_OBJECT_NAME = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"
 
 
 def _http_url(value: str) -> str:
@@ -33,11 +35,46 @@ def _http_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _proxy_url(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("write an address such as http://proxy.example:3128")
+    if "@" in parts.netloc:
+        # It would stand in every Pod template, for everybody to read who may list Jobs.
+        raise ValueError(
+            "keep credentials out of the proxy's address: write user:password as PROXY_CREDENTIALS into the runner's "
+            "Secret"
+        )
+    return value
+
+
+def _hosts(value: tuple[str, ...]) -> tuple[str, ...]:
+    if any("/" in host for host in value):
+        raise ValueError(
+            "name hosts, addresses and domains such as .svc: the runner understands no ranges like 10.0.0.0/8"
+        )
+    return value
+
+
+def _headers(value: dict[str, str]) -> dict[str, str]:
+    for name, text in value.items():
+        if not (HEADER_NAME.fullmatch(name) and HEADER_VALUE.fullmatch(text)):
+            raise ValueError("names are words of letters, digits and -, values printable ASCII on one line")
+        if name.lower() in {"authorization", "proxy-authorization", "cookie"}:
+            raise ValueError(
+                f"{name} does not belong here: write the token as CONDUCTOR_TOKEN into the runner's Secret"
+            )
+        if name.lower() in {"connection", "content-length", "content-type", "transfer-encoding"}:
+            raise ValueError(f"{name} is not yours to set: it follows from the request")
+    return value
+
+
 def _list(value: Any) -> Any:
     return tuple(item.strip() for item in value.split(",") if item.strip()) if isinstance(value, str) else value
 
 
 Url = Annotated[str, AfterValidator(_http_url)]
+ProxyUrl = Annotated[str, AfterValidator(_proxy_url)]
 Names = Annotated[tuple[str, ...], BeforeValidator(_list)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 
@@ -54,9 +91,17 @@ class OperatorConfig(BaseModel):
     runner_image_pull_secrets: Names = ()
     """Names of image pull Secrets in the Councilors' namespaces, separated by commas."""
     runner_secret: Text = "councilor-runner"  # noqa: S105 - the name of a Secret
-    """Secret in the Councilors' namespaces with MONGODB_URI and CONDUCTOR_TOKEN, each optional."""
+    """Secret in the Councilors' namespaces with MONGODB_URI, CONDUCTOR_TOKEN and PROXY_CREDENTIALS, each optional."""
     notifications_secret: Text = "councilor-notifications"  # noqa: S105 - the name of a Secret
     """Secret in the Councilors' namespaces with an Apprise URL for each notification channel but panel and toast."""
+    runner_ca_config_map: Annotated[str, StringConstraints(max_length=253, pattern=_OBJECT_NAME)] | None = None
+    """ConfigMap in the Councilors' namespaces, optional, whose ca.crt the runner trusts beside public authorities."""
+    runner_http_proxy: ProxyUrl | None = None
+    """HTTP proxy of the runner for addresses with http://."""
+    runner_https_proxy: ProxyUrl | None = None
+    """HTTP proxy of the runner for addresses with https://."""
+    runner_no_proxy: Annotated[Names, AfterValidator(_hosts)] = ()
+    """Hosts and domains that the runner reaches without proxy, separated by commas."""
     runner_resources: Json[dict[str, dict[str, str]]] = Field(
         default={"requests": {"cpu": "20m", "memory": "64Mi"}, "limits": {"memory": "256Mi"}}
     )
@@ -72,7 +117,7 @@ class OperatorConfig(BaseModel):
     """Address of Conductor's gateway: polling and notifications."""
     conductor_protocol: Literal["current", "seed"] = "current"
     """Which of Conductor's two protocols is spoken."""
-    conductor_headers: Json[dict[str, str]] = Field(default={})
+    conductor_headers: Annotated[Json[dict[str, str]], AfterValidator(_headers)] = Field(default={})
     """Extra headers (JSON) that a proxy before Conductor demands; no secrets."""
     database: Text = "conductor_state"
     """Name of Conductor's MongoDB database."""

@@ -82,6 +82,9 @@ def _carry_out(
         settings, told = read_told(environment, settings)
     logs.configure(executionId=settings.execution_id, taskId=settings.task_id)
     try:
+        from councilor_runner.egress import prepare
+
+        prepare(os.environ, settings.ca_file, settings.proxy_credentials)
         store = _store(settings)
     except SettingsError as error:
         if told is None:

@@ -39,6 +39,8 @@ class AnswerKind(Enum):
     REFUSED = auto()
     """The request will not be accepted however often it is sent."""
     CREDENTIALS_REFUSED = auto()
+    TLS_FAILED = auto()
+    """No connection that could be trusted: nothing was sent."""
     UNRECOGNISED = auto()
     """No known form: the task may or may not be stored."""
 
@@ -71,6 +73,18 @@ class Answer:
 # A Conductor that runs the command itself says "success" (second protocol, outside Docker).
 _STATUS_ALIASES = {"success": "completed"}
 
+PROXY_CREDENTIALS_REFUSED = (
+    "the HTTP proxy wants other credentials (407): write user:password as PROXY_CREDENTIALS into the Secret "
+    "councilor-runner"
+)
+_REDIRECTIONS = (301, 302, 307, 308)
+_HINTS = {
+    # What web servers say to plain HTTP on a port for TLS.
+    400: "; if the port speaks TLS, begin the operator's COUNCILOR_CONDUCTOR_URL with https://",
+    404: ": there is no such endpoint; check the operator's COUNCILOR_CONDUCTOR_URL",
+    413: ": it is too large for the server or a proxy before it; shorten the prompt",
+}
+
 _DUPLICATE = re.compile(r"\bE?11000\b")
 _WAIT_EXCEEDED = "tempo de espera excedido"
 _NOT_FOUND = "não encontrado"
@@ -89,6 +103,15 @@ def classify(status: int, body: object) -> Answer:
             f"Conductor, or a proxy in front of it, answered {status}: check CONDUCTOR_TOKEN in the Secret "
             "councilor-runner and the headers in the operator's configuration",
         )
+    if status == 407:
+        return Answer(AnswerKind.CREDENTIALS_REFUSED, PROXY_CREDENTIALS_REFUSED)
+    if status in _REDIRECTIONS:
+        return Answer(
+            AnswerKind.REFUSED,
+            f"Conductor's address redirects ({status}), and the runner takes the token nowhere else: write the address "
+            "it leads to into the operator's COUNCILOR_CONDUCTOR_URL (often the same with https://), or let the proxy "
+            "that asks for a login accept CONDUCTOR_TOKEN",
+        )
     if status == 404 and (_NOT_FOUND in folded or folded.startswith("404")):
         return _agent_unknown()
     if status in (408, 425, 429, 502, 503, 504):
@@ -96,7 +119,7 @@ def classify(status: int, body: object) -> Answer:
     if status == 500:
         return _classify_500(detail, folded)
     if 400 <= status < 500:
-        hint = {404: ": there is no such endpoint; check the operator's Conductor URL"}.get(status, "")
+        hint = _HINTS.get(status, "") if not isinstance(body, Mapping) or status == 404 else ""
         fields = _refused_fields(body)
         return Answer(
             AnswerKind.REFUSED,
@@ -110,7 +133,7 @@ def _classify_success(status: int, body: object) -> Answer:
     if task is None or task.status not in (*FINAL_STATUSES, *_OPEN_STATUSES):
         return Answer(
             AnswerKind.UNRECOGNISED,
-            f"Conductor answered {status} without the status of a task; check the operator's Conductor URL",
+            f"Conductor answered {status} without the status of a task; check the operator's COUNCILOR_CONDUCTOR_URL",
         )
     return Answer(AnswerKind.FINISHED if task.final else AnswerKind.ACCEPTED, task=task)
 
@@ -170,11 +193,11 @@ def read_task(document: Mapping[str, object]) -> TaskState | None:
         return None
     status = _STATUS_ALIASES.get(status, status)
     result = document.get("result")
-    exit_code = _integer(document.get("exit_code", document.get("returncode")))
+    exit_code = _exit_code(document.get("exit_code", document.get("returncode")))
     if isinstance(result, Mapping):
         # The gateway's chat endpoint wraps the result once more.
         if exit_code is None:
-            exit_code = _integer(result.get("exit_code"))
+            exit_code = _exit_code(result.get("exit_code"))
         result = result.get("result", result)
     if result is None:
         result = document.get("stdout", document.get("error"))
@@ -189,8 +212,14 @@ def read_task(document: Mapping[str, object]) -> TaskState | None:
     )
 
 
-def _integer(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+def _exit_code(value: object) -> int | None:
+    """Read an exit code, also one that a shell stored as 3.0; None when there is none or it is no number.
+
+    No code is larger than 32 bits; what claims to be is still a failure, and has to fit into a record.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != value // 1:
+        return None
+    return int(max(-(2**31), min(value, 2**31 - 1)))
 
 
 def _text(value: object) -> str | None:
@@ -258,13 +287,25 @@ def outcome_of(task: TaskState) -> Outcome:
     return Outcome(Reason.AGENT_FAILED, task.text, task.exit_code, message)
 
 
-def retry_after_seconds(header: str | None, now: datetime) -> float | None:
-    """Read `Retry-After` (RFC 9110 10.2.3: seconds or an HTTP date); None when absent or unreadable."""
+def retry_after_seconds(header: str | None, date: str | None, now: datetime) -> float | None:
+    """Read `Retry-After` (RFC 9110 10.2.3: seconds or an HTTP date); None when absent or unreadable.
+
+    A date is compared with the answer's own `Date`: the clocks of server and node may disagree.
+    """
     if header is None:
         return None
     if header.strip().isdecimal():
         return float(header)
+    until = _http_date(header)
+    if until is None:
+        return None
+    return max(0.0, (until - (_http_date(date) or now)).total_seconds())
+
+
+def _http_date(text: str | None) -> datetime | None:
     try:
-        return max(0.0, (parsedate_to_datetime(header) - now).total_seconds())
+        moment = parsedate_to_datetime(text) if text else None
     except (TypeError, ValueError):
         return None
+    # Without a zone it is no HTTP date.
+    return moment if moment is None or moment.tzinfo is not None else None

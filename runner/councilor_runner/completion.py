@@ -12,6 +12,7 @@ from councilor_runner.bookkeeping import Bookkeeper, Settled
 from councilor_runner.clock import Clock
 from councilor_runner.contract import SUMMARY_LIMIT, ChannelResult, ExitCode, RunReport
 from councilor_runner.interruption import Interruption
+from councilor_runner.legible import legible
 from councilor_runner.messages import compose as compose_message
 from councilor_runner.messages import one_line
 from councilor_runner.notifications import merge, notify, remaining, task_event, wanted
@@ -116,7 +117,7 @@ def compose(
         message = f"{settled.complaint}; {message}" if message else settled.complaint
     if exit_code is None:
         exit_code = outcome.exit_code if settled.complaint is None else ExitCode.NOT_RECORDED
-    text = without_marker(outcome.text or "") if outcome.status == "completed" else outcome.text
+    text = without_marker(legible(outcome.text or "")) if outcome.status == "completed" else outcome.text
     return RunReport(
         execution_id=settings.execution_id,
         task_id=settings.task_id,

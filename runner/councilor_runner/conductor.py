@@ -1,7 +1,6 @@
 """Conductor takes the task: the only module that can ask for an agent to be run.
 
-It gathers, the meaning is decided in `answers`. Connection errors do not leave this module as exceptions, because
-their texts name addresses.
+It gathers, the meaning is decided in `answers`.
 """
 
 from collections.abc import Mapping
@@ -13,14 +12,12 @@ import httpx
 from councilor_runner import logs
 from councilor_runner.answers import Answer, AnswerKind, classify, retry_after_seconds
 from councilor_runner.clock import Clock
-from councilor_runner.connection import ANSWER_SECONDS, CONNECT_SECONDS, json_body
+from councilor_runner.connection import ANSWER_SECONDS, NoAnswerError, request
 from councilor_runner.contract import RunContract
+from councilor_runner.tls import CONDUCTOR
 
 SYNCHRONOUS_MARGIN_SECONDS = 10.0
 """Conductor looks at a task every 2 s and answers up to 5 s after its own time limit."""
-
-# The connection was not made, so nothing was sent.
-_NOTHING_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,19 +75,16 @@ class Conductor:
 
     async def submit(self, path: str, body: Mapping[str, object], answer_seconds: float = ANSWER_SECONDS) -> Submission:
         """Send the request once and classify what comes back."""
-        timeout = httpx.Timeout(answer_seconds, connect=min(CONNECT_SECONDS, answer_seconds))
         try:
-            response = await self._client.post(self._url + path, json=body, timeout=timeout)
-        except httpx.HTTPError as error:
-            sent = not isinstance(error, _NOTHING_SENT)
-            logs.warning("no answer from Conductor", error=type(error).__name__, maybeDispatched=sent)
-            message = "Conductor did not answer" if sent else "no connection to Conductor"
-            return Submission(Answer(AnswerKind.UNREACHABLE, message), sent)
-        answer = classify(response.status_code, json_body(response))
+            reply = await request(self._client, CONDUCTOR, "POST", self._url + path, seconds=answer_seconds, body=body)
+        except NoAnswerError as error:
+            logs.warning("no answer from Conductor", detail=error.message, maybeDispatched=error.sent)
+            return Submission(Answer(error.kind, error.message), error.sent)
+        answer = classify(reply.status, reply.body)
         if answer.kind is AnswerKind.UNAVAILABLE:
-            wait = retry_after_seconds(response.headers.get("Retry-After"), self._clock.now())
+            wait = retry_after_seconds(reply.headers.get("Retry-After"), reply.headers.get("Date"), self._clock.now())
             answer = Answer(answer.kind, answer.message, retry_after=wait)
             # 429 and 503 come before the work; behind a 502 or 504 the request may have reached Conductor.
-            return Submission(answer, response.status_code not in (429, 503))
-        logs.info("Conductor answered", httpStatus=response.status_code, answer=answer.kind.name)
+            return Submission(answer, reply.status not in (429, 503))
+        logs.info("Conductor answered", httpStatus=reply.status, answer=answer.kind.name)
         return Submission(answer, answer.kind not in _NOT_DISPATCHED)

@@ -18,6 +18,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 CONTRACT_VERSION: Literal[1] = 1
+"""Of `RunContract` and `RunReport`. A new field keeps it when a reader that does not know the field still does the
+right thing, if less of it; otherwise the version rises, and older readers refuse (docs/decisions/0012)."""
 
 # Environment variables of the runner's container.
 ENV_CONTRACT = "COUNCILOR_CONTRACT"
@@ -28,6 +30,9 @@ ENV_JOB_UID = "COUNCILOR_JOB_UID"  # downward API: label batch.kubernetes.io/con
 ENV_POD_NAME = "COUNCILOR_POD_NAME"  # downward API: metadata.name
 ENV_TERMINATION_MESSAGE_PATH = "COUNCILOR_TERMINATION_MESSAGE_PATH"  # only where the default cannot be written
 ENV_NOTIFICATIONS_PATH = "COUNCILOR_NOTIFICATIONS_PATH"  # only where the volume lies elsewhere
+ENV_CA_FILE = "COUNCILOR_CA_FILE"  # where the certificates of a private authority are mounted
+ENV_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")  # the names that HTTP clients agree on
+ENV_PROXY_CREDENTIALS = "PROXY_CREDENTIALS"  # Secret, optional: user:password for the proxies
 ENV_MONGODB_URI = "MONGODB_URI"  # Secret, optional
 ENV_CONDUCTOR_TOKEN = "CONDUCTOR_TOKEN"  # noqa: S105 - the variable's name; the token itself comes from the Secret
 
@@ -39,6 +44,8 @@ NOTIFICATIONS_PATH = "/etc/councilor/notifications"
 """Where the Pod has the addresses of its channels: one file for each key of the Secret that `channels` names."""
 GATEWAY_CHANNELS = ("panel", "toast")
 """Channels that Conductor's gateway serves; any other name is a key of the Secret."""
+PROMPT_LIMIT = 10_000
+"""Characters of a prompt, wherever it comes from."""
 SUMMARY_LIMIT = 256
 """Characters of `RunReport.summary`."""
 GRACE_SECONDS = 20
@@ -47,6 +54,11 @@ GRACE_SECONDS = 20
 Severity = Literal["success", "warning", "error"]
 RunStatus = Literal["completed", "error", "skipped"]
 Trigger = Literal["scheduled", "manual"]
+
+
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+HEADER_VALUE = re.compile(r"[\t\x20-\x7e]*")
+"""What HTTP allows (RFC 9110 5.1, 5.5), without the obsolete bytes beyond ASCII."""
 
 
 class ExitCode(IntEnum):
@@ -84,19 +96,24 @@ class Reason(StrEnum):
     """An earlier Pod sent the task, and neither a gateway nor MongoDB is configured to read what became of it."""
     REQUEST_REFUSED = "RequestRefused"
     CREDENTIALS_REFUSED = "CredentialsRefused"
+    TLS_FAILED = "TLSFailed"
+    """A certificate was not accepted, or the port speaks no TLS."""
     CONDUCTOR_UNREACHABLE = "ConductorUnreachable"
     CONDUCTOR_FAILED = "ConductorFailed"
     DATABASE_UNREACHABLE = "DatabaseUnreachable"
     DATABASE_REFUSED = "DatabaseRefused"
     INVALID_CONTRACT = "InvalidContract"
     PROMPT_MISSING = "PromptMissing"
+    PROMPT_INVALID = "PromptInvalid"
+    """Longer than `PROMPT_LIMIT`, or not text; the spec's own prompt cannot be, one from a ConfigMap can."""
     WORKING_DIRECTORY_MISSING = "WorkingDirectoryMissing"
     INTERRUPTED = "Interrupted"
     INTERNAL_ERROR = "InternalError"
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+    # A field that the reader does not know is passed over. What may not be passed over raises the version.
+    model_config = ConfigDict(frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True)
 
 
 class CouncilorRef(_Model):
@@ -191,12 +208,7 @@ class RunContract(_Model):
     endpoints: Endpoints
 
 
-class _ReportModel(_Model):
-    # A newer runner may say more than this operator understands: unlike in the contract, an extra field is no error.
-    model_config = ConfigDict(extra="ignore")
-
-
-class ChannelResult(_ReportModel):
+class ChannelResult(_Model):
     """What became of one notification."""
 
     channel: str
@@ -204,7 +216,7 @@ class ChannelResult(_ReportModel):
     reason: str | None = None
 
 
-class RunReport(_ReportModel):
+class RunReport(_Model):
     """The runner's last word, written as the termination message: at most `TERMINATION_MESSAGE_LIMIT` bytes of JSON."""
 
     version: Literal[1] = CONTRACT_VERSION

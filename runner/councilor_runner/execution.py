@@ -42,6 +42,14 @@ class Progress:
         return self.earlier or self.sent
 
 
+_REFUSALS = {
+    AnswerKind.AGENT_UNKNOWN: Reason.AGENT_UNKNOWN,
+    AnswerKind.REFUSED: Reason.REQUEST_REFUSED,
+    AnswerKind.CREDENTIALS_REFUSED: Reason.CREDENTIALS_REFUSED,
+    AnswerKind.TLS_FAILED: Reason.TLS_FAILED,
+}
+
+
 class Execution:
     """One task: how it is submitted and where it can be read."""
 
@@ -88,12 +96,6 @@ class Execution:
                 return await self._wait(self._inherited_deadline)
             case AnswerKind.STILL_RUNNING:
                 return await self._wait(self._deadline) if self._sources else self._timed_out()
-            case AnswerKind.AGENT_UNKNOWN:
-                return Outcome(Reason.AGENT_UNKNOWN, message=answer.message)
-            case AnswerKind.REFUSED:
-                return Outcome(Reason.REQUEST_REFUSED, message=answer.message)
-            case AnswerKind.CREDENTIALS_REFUSED:
-                return Outcome(Reason.CREDENTIALS_REFUSED, message=answer.message)
             case _:
                 return await self._unclear(answer)
 
@@ -129,22 +131,24 @@ class Execution:
         return remaining + SYNCHRONOUS_MARGIN_SECONDS if self._synchronous else min(ANSWER_SECONDS, remaining)
 
     async def _unclear(self, answer: Answer) -> Outcome:
-        """The last submission had no usable answer: whether the task exists is asked elsewhere."""
+        """The last submission was not accepted: whether an earlier one was is asked elsewhere."""
         if answer.kind is AnswerKind.UNRECOGNISED:
             failed = Outcome(Reason.CONDUCTOR_FAILED, message=answer.message)
             # No other Pod follows to look again. The sources may be away for the same reason, and the task may still
             # be on its way into the database, so one look would not be enough.
             return await self._wait(self._inherited_deadline, never_seen=failed) if self._sources else failed
-        if self._sources:
+        if self._sources and self._progress.dispatched:
             state = await look_up(self._task_id, self._sources)
             if isinstance(state, TaskState):
-                logs.info("the task exists although its submission had no usable answer: polling")
+                logs.info("the task exists although its submission was not accepted: polling")
                 return await self._wait(self._inherited_deadline)
+        if (reason := _REFUSALS.get(answer.kind)) is not None:
+            return Outcome(reason, message=answer.message)
         if self._synchronous and self._progress.dispatched:
             return self._timed_out() if self._clock.monotonic() >= self._deadline else self._unknown()
         return Outcome(
             Reason.CONDUCTOR_UNREACHABLE,
-            message=f"{answer.message}; check that it runs and what the operator's Conductor URL leads to",
+            message=f"{answer.message}; check that it runs and what the operator's COUNCILOR_CONDUCTOR_URL leads to",
         )
 
     async def _wait(self, deadline: float, never_seen: Outcome | None = None) -> Outcome:
@@ -174,7 +178,7 @@ class Execution:
                     "MONGODB_URI in the Secret councilor-runner",
                 )
             case WaitEnd.UNREADABLE:
-                return self._timed_out("; at the end neither gateway nor MongoDB could be read")
+                return self._timed_out("; at the end neither gateway nor MongoDB could be read, the log says why")
             case WaitEnd.DEADLINE:
                 return self._timed_out()
 

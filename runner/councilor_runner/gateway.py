@@ -1,18 +1,22 @@
 """The gateway shows tasks and announces them to the user interface.
 
-Like `conductor` it gathers only, and keeps connection errors to itself, because their texts name addresses.
+Like `conductor` it gathers only.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import quote
 
 import httpx
 
-from councilor_runner.answers import FINAL_STATUSES, TaskState, read_task
-from councilor_runner.connection import CONNECT_SECONDS, json_body
+from councilor_runner.answers import FINAL_STATUSES, AnswerKind, TaskState, read_task
+from councilor_runner.connection import ANSWER_SECONDS, NoAnswerError, Reply, request
+from councilor_runner.excerpt import ANSWER, FIELDS, ExcerptLimits
 from councilor_runner.polling import SourceUnavailableError
+from councilor_runner.tls import GATEWAY
 
-POLL_SECONDS = 10.0
+POLL_SECONDS = ANSWER_SECONDS
+"""For one look; an answer of many megabytes needs its time."""
 EVENT_SECONDS = 5.0
 
 
@@ -31,7 +35,8 @@ class Gateway:
 
         `GET /api/tasks/{id}/details` (gateway e8df455) leaves out the exit code; for a finished task the list has it.
         """
-        status, body = await self._get(f"/api/tasks/{quote(task_id, safe='')}/details")
+        reply = await self._get(f"/api/tasks/{quote(task_id, safe='')}/details")
+        status, body = reply.status, reply.body
         # Without our own marker a 404 may also come from a proxy that leads somewhere else: then there is no `detail`.
         if status == 404 and isinstance(body, Mapping) and "detail" in body:
             return None
@@ -46,35 +51,37 @@ class Gateway:
         return task
 
     async def _from_list(self, task_id: str, task: TaskState) -> TaskState:
+        """Complete the task by what the list says, of whose texts nothing is needed: it has ten answers of any size."""
+        query = {"agent_id": self._agent_id, "status": task.status, "limit": "10", "sort": "-created_at"}
         try:
-            status, body = await self._get(
-                "/api/tasks", {"agent_id": self._agent_id, "status": task.status, "limit": "10", "sort": "-created_at"}
-            )
+            reply = await self._get("/api/tasks", query, FIELDS)
         except SourceUnavailableError:
             return task
-        listed = body.get("tasks") if status == 200 and isinstance(body, Mapping) else None
+        listed = reply.body.get("tasks") if reply.status == 200 and isinstance(reply.body, Mapping) else None
         for document in listed if isinstance(listed, list) else ():
             if isinstance(document, Mapping) and task_id in (document.get("_id"), document.get("task_id")):
-                return read_task(document) or task
+                found = read_task(document)
+                if found is not None:
+                    return replace(task, exit_code=found.exit_code, exit_code_known=found.exit_code_known)
         return task
 
-    async def _get(self, path: str, query: Mapping[str, str] | None = None) -> tuple[int, object]:
+    async def _get(self, path: str, query: Mapping[str, str] | None = None, limits: ExcerptLimits = ANSWER) -> Reply:
         try:
-            timeout = httpx.Timeout(POLL_SECONDS, connect=CONNECT_SECONDS)
-            response = await self._client.get(self._url + path, params=query, timeout=timeout)
-        except httpx.HTTPError as error:
-            raise SourceUnavailableError(self.name, type(error).__name__) from None
-        return response.status_code, json_body(response)
+            return await request(
+                self._client, GATEWAY, "GET", self._url + path, seconds=POLL_SECONDS, query=query, limits=limits
+            )
+        except NoAnswerError as error:
+            refused = error.kind is AnswerKind.CREDENTIALS_REFUSED
+            raise SourceUnavailableError(self.name, error.message, refused=refused) from None
 
     async def post_event(self, event: Mapping[str, object]) -> str | None:
         """Post a task event; return why it was not delivered, None when it was.
 
         `POST /api/internal/task-event` (gateway e8df455), the only way to the user interface's WebSocket.
         """
+        url = f"{self._url}/api/internal/task-event"
         try:
-            response = await self._client.post(
-                f"{self._url}/api/internal/task-event", json=event, timeout=EVENT_SECONDS
-            )
-        except httpx.HTTPError as error:
-            return f"the gateway did not answer ({type(error).__name__})"
-        return None if response.is_success else f"the gateway answered {response.status_code}"
+            reply = await request(self._client, GATEWAY, "POST", url, seconds=EVENT_SECONDS, body=event, limits=FIELDS)
+        except NoAnswerError as error:
+            return error.message
+        return None if 200 <= reply.status < 300 else f"the gateway answered {reply.status}"

@@ -41,6 +41,8 @@ def configure(**common: object) -> None:
         logging.getLogger().handlers = [handler]
         # The HTTP and database clients log addresses at INFO and DEBUG.
         logging.getLogger().setLevel(logging.WARNING)
+        # The database's driver warns about options of a connection string in its own words.
+        logging.captureWarnings(capture=True)
         _logger.handlers = [handler]
         _logger.propagate = False
         _logger.setLevel(logging.INFO)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from councilor_runner.contract import CouncilorRef, Severity
+from councilor_runner.legible import legible
 from councilor_runner.records import Finished, PreviousRun
 from councilor_runner.settings import Settings
 from councilor_runner.verdict import without_marker
@@ -21,12 +22,8 @@ _REASON_LIMIT = 500
 _TOO_LONG_TO_LOOK_AT = 20
 """Times a limit: of a text of megabytes only the part is read that can be shown."""
 
-_ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-Z\\^_])")
-# Also what turns the direction of the text around it, which could show a command other than the one that is there,
-# and halves of characters, which no encoding takes.
-_UNPRINTABLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufffe\uffff\ud800-\udfff]"
-)
+# Separators that chats show in their own ways, and halves of characters, which no encoding takes.
+_UNPRINTABLE = re.compile("[\x0b\x0c\x1c-\x1f\x85\u2028\u2029\ufffe\uffff\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +102,7 @@ def verdict_word(severity: Severity, recovered_from: PreviousRun | None) -> str:
 
 def printable(text: str) -> str:
     """Return a text without terminal colours and control characters; line breaks and tabs stay."""
-    text = _ESCAPE_SEQUENCE.sub("", text).replace("\r\n", "\n").replace("\r", "\n")
-    return _UNPRINTABLE.sub("", text)
+    return _UNPRINTABLE.sub("", legible(text).replace("\r\n", "\n").replace("\r", "\n"))
 
 
 def one_line(text: str | None, limit: int) -> str | None:

@@ -19,6 +19,8 @@ EXIT_CODES: dict[Reason, ExitCode] = {
     Reason.OUTCOME_UNKNOWN: ExitCode.AGENT_FAILED,
     Reason.REQUEST_REFUSED: ExitCode.CONFIGURATION,
     Reason.CREDENTIALS_REFUSED: ExitCode.CONFIGURATION,
+    # Certificates and addresses do not change between two Pods.
+    Reason.TLS_FAILED: ExitCode.CONFIGURATION,
     Reason.CONDUCTOR_UNREACHABLE: ExitCode.TEMPORARY,
     # Conductor answered something that nobody can interpret. Sending again could cost a second model call.
     Reason.CONDUCTOR_FAILED: ExitCode.AGENT_FAILED,
@@ -26,6 +28,7 @@ EXIT_CODES: dict[Reason, ExitCode] = {
     Reason.DATABASE_REFUSED: ExitCode.CONFIGURATION,
     Reason.INVALID_CONTRACT: ExitCode.CONFIGURATION,
     Reason.PROMPT_MISSING: ExitCode.CONFIGURATION,
+    Reason.PROMPT_INVALID: ExitCode.CONFIGURATION,
     Reason.WORKING_DIRECTORY_MISSING: ExitCode.CONFIGURATION,
     Reason.INTERRUPTED: ExitCode.TEMPORARY,
     # Nothing dispatched, or the next Pod meets the duplicate and polls. A run without any way to poll cannot go on:

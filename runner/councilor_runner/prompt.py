@@ -16,7 +16,7 @@ Double-brace placeholders belong to Conductor and its users: they are passed on 
 the prompt apart from white space at its end.
 """
 
-from councilor_runner.contract import Task
+from councilor_runner.contract import PROMPT_LIMIT, Task
 
 OUTPUT_FORMATS = {
     "summary": "Output format: a summary of at most ten sentences, the most important finding first.",
@@ -36,6 +36,20 @@ Finish with one last line of this form, holding exactly one of the three words a
 SEVERITY: success|warning|error
 Use success when nothing needs to be done, warning when something should be looked at without urgency, and error when \
 something is broken, at risk, or could not be examined."""
+
+
+def prompt_complaint(text: str) -> str | None:
+    """Return why a prompt cannot be sent and what to do, None when it can; for those that come from a ConfigMap."""
+    if len(text) > PROMPT_LIMIT:
+        return (
+            f"the prompt has {len(text)} characters, and {PROMPT_LIMIT} is the limit: shorten it in the ConfigMap of "
+            "spec.task.promptFrom, or move parts into files and name these in spec.task.contextFiles"
+        )
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "the prompt is no UTF-8 text: write it as such into the ConfigMap of spec.task.promptFrom"
+    return None
 
 
 def build_prompt(task: Task, text: str, *, ask_severity: bool) -> str:

@@ -18,6 +18,8 @@ from councilor_runner.settings import Settings
 OUTPUT_LIMIT = 1024 * 1024
 """Bytes of `output`: far below MongoDB's 16 MiB, since a document that is too large never heals by retrying."""
 
+_CUT = "\n[cut: only the first MiB of the answer is kept here]"
+
 KEEP = 512
 """Runs remembered in a guard list.
 
@@ -62,9 +64,7 @@ def cut_output(text: str | None) -> tuple[str | None, bool]:
     data = text.encode("utf-8")
     if len(data) <= OUTPUT_LIMIT:
         return text, False
-    mark = f"\n[cut: the answer had {len(data)} bytes]"
-    kept = data[: OUTPUT_LIMIT - len(mark.encode())].decode("utf-8", "ignore")
-    return kept + mark, True
+    return data[: OUTPUT_LIMIT - len(_CUT)].decode("utf-8", "ignore") + _CUT, True
 
 
 def claim_fields(settings: Settings, started_at: datetime) -> dict[str, Any]:

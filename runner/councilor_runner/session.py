@@ -25,9 +25,10 @@ from councilor_runner.contract import Reason, RunReport, Severity
 from councilor_runner.execution import Execution, Limits, Progress
 from councilor_runner.gateway import Gateway
 from councilor_runner.interruption import Interruption
+from councilor_runner.legible import legible
 from councilor_runner.outcome import Outcome, ended_by_last_attempt, give_up
 from councilor_runner.polling import Lookup, PollSource, look_up
-from councilor_runner.prompt import build_prompt
+from councilor_runner.prompt import build_prompt, prompt_complaint
 from councilor_runner.records import Finished, claim_fields, instance_id, read_finished
 from councilor_runner.settings import Settings
 from councilor_runner.verdict import judge
@@ -161,12 +162,15 @@ class Session:
             logs.info("an earlier Pod recorded this run: finishing its bookkeeping")
             return self._finished_before.outcome
         settings, execution = self._settings, self._contract.execution
-        if not (settings.prompt or "").strip():
+        prompt = settings.prompt or ""
+        if not prompt.strip():
             return Outcome(
                 Reason.PROMPT_MISSING,
                 message="there is nothing to ask: write spec.task.prompt, or check the ConfigMap and key of "
                 "spec.task.promptFrom",
             )
+        if (complaint := prompt_complaint(prompt)) is not None:
+            return Outcome(Reason.PROMPT_INVALID, message=complaint)
         if not execution.cwd.strip():
             return Outcome(
                 Reason.WORKING_DIRECTORY_MISSING,
@@ -177,7 +181,7 @@ class Session:
                 Reason.STARTED_TOO_LATE,
                 message=f"started more than {execution.starting_deadline_seconds} s after its scheduled time",
             )
-        return await self._execute(settings.prompt or "")
+        return await self._execute(prompt)
 
     async def _claim(self) -> Outcome | None:
         """Claim the run; return an outcome when that is impossible, since nothing may be sent then."""
@@ -279,7 +283,7 @@ class Session:
     def _judge(self, outcome: Outcome) -> Severity | None:
         if outcome.status != "completed":
             return "error" if outcome.status == "error" else None
-        verdict = judge(outcome.text or "", self._contract.verdict)
+        verdict = judge(legible(outcome.text or ""), self._contract.verdict)
         logs.info("judged", severity=verdict.severity, basis=verdict.basis)
         return verdict.severity
 

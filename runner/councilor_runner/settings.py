@@ -41,6 +41,8 @@ class Settings:
     notifications_path: Path
     mongodb_uri: str | None = field(repr=False)
     conductor_token: str | None = field(repr=False)
+    proxy_credentials: str | None = field(repr=False)
+    ca_file: Path | None
 
     @property
     def trigger(self) -> Trigger:
@@ -64,6 +66,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     _check_url("endpoints.conductorUrl", contract.endpoints.conductor_url)
     if contract.endpoints.gateway_url is not None:
         _check_url("endpoints.gatewayUrl", contract.endpoints.gateway_url)
+    _check_headers(contract.endpoints.headers)
     job_name = _required(environment, contracts.ENV_JOB_NAME)
     scheduled_at = contracts.scheduled_time(job_name, contract.councilor.cron_job_name)
     manual_uid = _required(environment, contracts.ENV_JOB_UID) if scheduled_at is None else None
@@ -78,6 +81,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         notifications_path=Path(environment.get(contracts.ENV_NOTIFICATIONS_PATH) or contracts.NOTIFICATIONS_PATH),
         mongodb_uri=_secret(environment, contracts.ENV_MONGODB_URI),
         conductor_token=_secret(environment, contracts.ENV_CONDUCTOR_TOKEN),
+        proxy_credentials=_secret(environment, contracts.ENV_PROXY_CREDENTIALS),
+        ca_file=Path(ca_file) if (ca_file := environment.get(contracts.ENV_CA_FILE)) else None,
     )
 
 
@@ -109,7 +114,7 @@ def _read_document(model: type[_Document], environment: Mapping[str, str], name:
         ]
         raise SettingsError(
             f"{name} is not valid ({len(problems)} problems): {'; '.join(problems[:5])}. "
-            "Operator and runner image have to be of the same version"
+            "Operator and runner image have to be of the same version: see COUNCILOR_RUNNER_IMAGE of the operator"
         ) from None
 
 
@@ -131,6 +136,15 @@ def _secret(environment: Mapping[str, str], name: str) -> str | None:
             Reason.CREDENTIALS_REFUSED,
         )
     return value
+
+
+def _check_headers(headers: Mapping[str, str]) -> None:
+    for name, value in headers.items():
+        if not (contracts.HEADER_NAME.fullmatch(name) and contracts.HEADER_VALUE.fullmatch(value)):
+            raise SettingsError(
+                "endpoints.headers holds what no HTTP header can carry: correct COUNCILOR_CONDUCTOR_HEADERS in the "
+                "operator's configuration"
+            )
 
 
 def _check_url(name: str, url: str) -> None:

@@ -14,12 +14,14 @@ from typing import Any
 
 import pymongo
 from bson import ObjectId
-from bson.codec_options import CodecOptions
+from bson.codec_options import CodecOptions, DatetimeConversion
 from pymongo import AsyncMongoClient, IndexModel, ReturnDocument, WriteConcern
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import (
     ConfigurationError,
     ConnectionFailure,
     DuplicateKeyError,
+    InvalidName,
     InvalidURI,
     OperationFailure,
     PyMongoError,
@@ -30,6 +32,7 @@ from councilor_runner.answers import TaskState, read_task
 from councilor_runner.contract import Reason, Severity
 from councilor_runner.polling import SourceUnavailableError
 from councilor_runner.records import COUNTERS, PreviousRun, open_fields, read_previous, statistics_update
+from councilor_runner.tls import MONGODB, tls_problem_said
 
 SELECTION_MS = 3000
 OPERATION_SECONDS = 5.0
@@ -71,7 +74,12 @@ def translate(error: PyMongoError, operation: str) -> StoreError:
         )
     # The name of a mongodb+srv:// address is looked up with the first operation.
     if isinstance(error, ConnectionFailure | ConfigurationError) or error.timeout or code in _TEMPORARY_CODES:
-        return StoreError(Reason.DATABASE_UNREACHABLE, f"MongoDB could not be reached to {operation} ({name})", code)
+        return StoreError(
+            Reason.DATABASE_UNREACHABLE,
+            f"MongoDB could not be reached to {operation} ({name}): check that it runs and what MONGODB_URI says, "
+            "also that tls=true stands there if, and only if, the server speaks TLS",
+            code,
+        )
     return StoreError(Reason.DATABASE_REFUSED, f"MongoDB refused to {operation} ({name})", code)
 
 
@@ -94,6 +102,11 @@ class Store:
             self._database = self._client.get_database(
                 database, codec_options=CodecOptions(tz_aware=True), write_concern=WriteConcern("majority")
             )
+        except InvalidName:
+            raise StoreError(
+                Reason.DATABASE_REFUSED,
+                "the name of Conductor's database is none: correct COUNCILOR_DATABASE in the operator's configuration",
+            ) from None
         except (InvalidURI, ConfigurationError, ValueError, TypeError) as error:
             raise StoreError(
                 Reason.DATABASE_REFUSED,
@@ -101,6 +114,14 @@ class Store:
                 "mongodb://user:password@host/ with the password percent-encoded",
             ) from None
         self._executions = self._database["councilor_executions"]
+        # Written by Conductor from what an agent printed: what is no UTF-8 or no date in it must not cost the rest.
+        self._tasks: AsyncCollection[dict[str, Any]] = self._database["tasks"].with_options(
+            CodecOptions(
+                tz_aware=True,
+                unicode_decode_error_handler="replace",
+                datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+            )
+        )
 
     async def close(self) -> None:
         """Close the connections."""
@@ -113,7 +134,17 @@ class Store:
             with pymongo.timeout(OPERATION_SECONDS):
                 yield
         except PyMongoError as error:
-            raise translate(error, operation) from None
+            raise self._translate(error, operation) from None
+
+    def _translate(self, error: PyMongoError, operation: str) -> StoreError:
+        """Classify an error; when no server could be selected, the driver keeps what each of them said to itself."""
+        said = [server.error for server in self._client.topology_description.server_descriptions().values()]
+        if isinstance(error, ConnectionFailure) and said:
+            problems = [tls_problem_said(str(reason), MONGODB) for reason in said]
+            # One member of a replica set that can be reached after all is reason enough to try again.
+            if all(problems):
+                return StoreError(Reason.TLS_FAILED, f"MongoDB could not be reached to {operation}: {problems[0]}")
+        return translate(error, operation)
 
     async def prepare(self) -> None:
         """Create the indexes the runner relies on, unless they exist.
@@ -133,7 +164,8 @@ class Store:
                 async with self._bounded("create an index on councilor_executions"):
                     await self._executions.create_indexes([index])
             except StoreError as error:
-                if error.temporary or error.code == _AUTHENTICATION_FAILED:
+                # Without a code it is the connection, which the next operation will not have either.
+                if error.code is None or error.temporary or error.code == _AUTHENTICATION_FAILED:
                     raise
                 logs.warning("index not created", index=index.document["name"], detail=error.message)
 
@@ -245,7 +277,7 @@ class Store:
     async def set_severity(self, task_id: str, agent_id: str, severity: Severity) -> bool:
         """Give the task the severity that Conductor's reports demand; False when this agent has no such task."""
         async with self._bounded("set the task's severity"):
-            updated = await self._database["tasks"].update_one(
+            updated = await self._tasks.update_one(
                 {"_id": ObjectId(task_id), "agent_id": agent_id}, {"$set": {"severity": severity}}
             )
         return updated.matched_count == 1
@@ -269,7 +301,7 @@ class Store:
         """Return the task as a poll source, None when there is none. Raises SourceUnavailableError."""
         try:
             async with self._bounded("read the task"):
-                document = await self._database["tasks"].find_one(
+                document = await self._tasks.find_one(
                     {"_id": ObjectId(task_id)},
                     {"status": 1, "agent_id": 1, "result": 1, "stdout": 1, "error": 1, "exit_code": 1},
                 )

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 PortName = Literal["conductor", "gateway", "control"]
 Operation = Literal["health", "submit", "legacy", "gateway-health", "tasks", "task", "details", "event", "other"]
-Kind = Literal["status", "not-json", "reset", "drop", "hang", "refuse"]
+Kind = Literal["status", "not-json", "reset", "drop", "hang", "trickle", "refuse"]
 
 OPERATIONS: Final[tuple[Operation, ...]] = get_args(Operation)
 GATEWAY_OPERATIONS: Final = frozenset({"gateway-health", "tasks", "task", "details", "event"})
@@ -24,6 +24,7 @@ class Fault(BaseModel):
       `retry_after` becomes the header of that name.
     * `not-json`: 200, declared as JSON, with a body that is none.
     * `reset`: the connection is reset (RST). `drop`: it is closed without an answer. `hang`: no answer at all.
+      `trickle`: an answer of which a little comes from time to time, for ever.
     * `refuse`: the port stops listening for `seconds`, as soon as the preceding calls are answered.
 
     `call` counts the operation's calls from the moment the fault is first in its queue: 1 is the next one. `times`

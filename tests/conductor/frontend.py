@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import parse_qsl
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tests.conductor.faults import Fault, Operation, PortName
@@ -34,6 +34,7 @@ _OPERATIONS: Final[dict[PortName, tuple[tuple[str, re.Pattern[str], Operation], 
     ),
 }
 
+_TRICKLE_SECONDS: Final = 0.2
 _REASONS: Final = {429: "Too Many Requests", 502: "Bad Gateway", 503: "Service Unavailable", 504: "Gateway Timeout"}
 
 
@@ -60,6 +61,11 @@ class Frontend:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        prefix = self._state.settings.prefix
+        if not scope["path"].startswith(f"{prefix}/"):
+            await JSONResponse({"detail": "Not Found"}, status_code=404)(scope, receive, send)
+            return
+        scope = {**scope, "path": scope["path"].removeprefix(prefix)}
         body = await _read_body(receive)
         if body is None:
             return
@@ -86,6 +92,11 @@ class Frontend:
                 await self._fail(fault, scope, receive, answer)
         finally:
             self._refuse_due()
+
+    async def _trickle(self) -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await self._state.pause(_TRICKLE_SECONDS)
 
     def _record(self, scope: Scope, body: bytes) -> RecordedRequest:
         path: str = scope["path"]
@@ -120,6 +131,8 @@ class Frontend:
             case "reset" | "drop":
                 self._site.cut(scope["client"], reset=fault.kind == "reset")
                 await _gone(receive)
+            case "trickle":
+                await StreamingResponse(self._trickle(), media_type="application/json")(scope, receive, send)
             case "hang" | "refuse":
                 await _gone(receive)
 
@@ -131,7 +144,8 @@ def _error_response(fault: Fault) -> Response:
         headers["Retry-After"] = fault.retry_after
     reason = _REASONS.get(status, "Error")
     page = f"<html><head><title>{status} {reason}</title></head><body><h1>{status} {reason}</h1></body></html>"
-    body = fault.body if fault.body is not None else page
+    # Half a pair of surrogates stands for a byte that is no UTF-8.
+    body = (fault.body if fault.body is not None else page).encode("utf-8", "surrogateescape")
     return Response(body, status_code=status, headers=headers, media_type=None if fault.body else "text/html")
 
 

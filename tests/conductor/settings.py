@@ -16,7 +16,8 @@ class Settings(BaseModel):
     `missing_directories` and `missing_commands` (providers) are absent on the watcher's host. Without `mongo_uri_set`
     the conductor port answers as when its MONGO_URI is unset. With `accept_finished` a submission that does not wait
     for its result is answered as usual, but only when its task has ended, looked at in the same steps: its caller never
-    has to wait between two looks, so what is left of its time is its own.
+    has to wait between two looks, so what is left of its time is its own. `prefix` is the path below which both ports
+    answer, as behind a proxy that serves several applications.
     """
 
     model_config = ConfigDict(extra="forbid", validate_assignment=True)
@@ -31,3 +32,4 @@ class Settings(BaseModel):
     missing_commands: frozenset[str] = frozenset()
     mongo_uri_set: bool = True
     accept_finished: bool = False
+    prefix: str = ""

@@ -10,6 +10,7 @@ from typing import Final
 import uvicorn
 from starlette.types import ASGIApp
 
+from tests.certificates import Identity
 from tests.conductor.faults import PortName
 
 _STOP_SECONDS: Final = 10.0
@@ -18,9 +19,14 @@ _STOP_SECONDS: Final = 10.0
 class Site:
     """Lives on the stub's event loop. The port is bound at once, so that it is known before the first request."""
 
-    def __init__(self, name: PortName, host: str, port: int) -> None:
+    def __init__(
+        self, name: PortName, host: str, port: int, *, identity: Identity | None = None, idle_seconds: int = 60
+    ) -> None:
+        """With `identity` it speaks TLS; connections that are idle for `idle_seconds` are closed."""
         self.name: Final = name
         self._host = host
+        self._identity = identity
+        self._idle_seconds = idle_seconds
         self._app: ASGIApp | None = None
         self._socket: socket.socket | None = self._bind(port)
         self.port: Final[int] = self._socket.getsockname()[1]
@@ -31,7 +37,7 @@ class Site:
     @property
     def url(self) -> str:
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{self.port}"
+        return f"{'http' if self._identity is None else 'https'}://{host}:{self.port}"
 
     @property
     def listening(self) -> bool:
@@ -58,7 +64,9 @@ class Site:
             lifespan="off",
             log_config=None,
             access_log=False,
-            timeout_keep_alive=60,
+            timeout_keep_alive=self._idle_seconds,
+            ssl_certfile=None if self._identity is None else self._identity.certificate,
+            ssl_keyfile=None if self._identity is None else self._identity.key,
         )
         server = uvicorn.Server(config)
         serving = asyncio.create_task(server.serve(sockets=[listener]))

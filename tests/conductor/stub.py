@@ -17,6 +17,7 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 from starlette.types import ASGIApp
 
+from tests.certificates import Identity
 from tests.conductor.answers import Answer
 from tests.conductor.control import control_app
 from tests.conductor.dispatch import conductor_app
@@ -55,7 +56,8 @@ class StubConductor:
         stub.faults.next("submit", status=502, times=2)
     ```
 
-    Ports are free ones on `host` unless given; the control port is always on loopback. Raises StubConductorError
+    Ports are free ones on `host` unless given; the control port is always on loopback and without TLS, the others speak
+    it with an `identity`. Connections close after `idle_seconds` without a call. Raises StubConductorError
     when a port is taken or MongoDB is away.
     """
 
@@ -69,7 +71,11 @@ class StubConductor:
         control_port: int = 0,
         database: str = DATABASE,
         settings: Settings | None = None,
+        identity: Identity | None = None,
+        idle_seconds: int = 60,
     ) -> None:
+        self._identity = identity
+        self._idle_seconds = idle_seconds
         self._mongodb_uri = mongodb_uri
         self._host = host
         self._ports = {"conductor": conductor_port, "gateway": gateway_port, "control": control_port}
@@ -242,7 +248,8 @@ class StubConductor:
         names: tuple[PortName, ...] = ("conductor", "gateway", "control")
         for name in names:
             host = _CONTROL_HOST if name == "control" else self._host
-            self._sites[name] = Site(name, host, self._ports[name])
+            identity = None if name == "control" else self._identity
+            self._sites[name] = Site(name, host, self._ports[name], identity=identity, idle_seconds=self._idle_seconds)
         slots = Slots(lambda: self.settings.sync_slots)
         await self._sites["conductor"].open(self._frontend("conductor", conductor_app(self._state), slots))
         await self._sites["gateway"].open(self._frontend("gateway", gateway_app(self._state), None))

@@ -17,12 +17,14 @@ from typing import Any, Final, Literal, Self
 import pymongo
 from pymongo.errors import AutoReconnect, OperationFailure
 
+from tests.certificates import Identity
 from tests.mongodb.binary import mongod_binary
 
 Shape = Literal["replica-set", "standalone"]
 
 REPLICA_SET: Final = "rs0"
 _NOT_YET_INITIALIZED = 94
+_UNAUTHORIZED = 13
 
 
 class MongodError(RuntimeError):
@@ -34,7 +36,8 @@ class Mongod:
 
     `bind_ip` is one address; it becomes the replica set's member name, so clients must reach the server under it.
     Without `dbpath` the data lives in a temporary directory that `stop` removes; a given directory is kept, and a
-    later Mongod may continue on it. `failpoints` allows `fail_command`.
+    later Mongod may continue on it. `failpoints` allows `fail_command`. With `identity` it demands TLS; with
+    `key_file` (mode 600) it demands users, the first of which `create_administrator` makes.
 
     Raises ValueError for an address that is not one concrete IP address, MongodUnavailableError when there is no
     mongod for this machine, MongodError when the server does not come up.
@@ -50,12 +53,16 @@ class Mongod:
         failpoints: bool = False,
         start_timeout: float = 60.0,
         binary: Path | None = None,
+        identity: Identity | None = None,
+        key_file: Path | None = None,
     ) -> None:
         address = _concrete_address(bind_ip)
         self.shape: Final = shape
         self.bind_ip: Final = bind_ip
         self.port: Final = port or free_port(bind_ip)
         self.failpoints: Final = failpoints
+        self._identity = identity
+        self._key_file = key_file
         self._host = f"[{bind_ip}]" if address.version == 6 else bind_ip
         self._ipv6 = address.version == 6
         self._start_timeout = start_timeout
@@ -183,6 +190,11 @@ class Mongod:
                 if name not in ("admin", "config", "local"):
                     client.drop_database(name)
 
+    def create_administrator(self, name: str, password: str) -> None:
+        """Makes the first user, which mongod allows from loopback while there is none."""
+        with self._direct() as client:
+            client.admin.command("createUser", name, pwd=password, roles=["root"])
+
     def _arguments(self) -> list[str]:
         arguments = [
             *("--dbpath", str(self.dbpath), "--logpath", str(self.log), "--logappend"),
@@ -200,6 +212,10 @@ class Mongod:
             arguments += ["--replSet", REPLICA_SET, "--oplogSize", "16"]
         if self.failpoints:
             arguments += ["--setParameter", "enableTestCommands=1"]
+        if self._identity is not None:
+            arguments += ["--tlsMode", "requireTLS", "--tlsCertificateKeyFile", str(self._identity.both)]
+        if self._key_file is not None:
+            arguments += ["--auth", "--keyFile", str(self._key_file)]
         return arguments
 
     def _running(self) -> subprocess.Popen[bytes]:
@@ -209,8 +225,11 @@ class Mongod:
 
     @contextlib.contextmanager
     def _direct(self) -> Iterator[pymongo.MongoClient[dict[str, Any]]]:
+        tls = "" if self._identity is None else "&tls=true&tlsAllowInvalidCertificates=true"
         client: pymongo.MongoClient[dict[str, Any]] = pymongo.MongoClient(
-            f"mongodb://{self.address}/?directConnection=true", serverSelectionTimeoutMS=500, appname="mongod-fixture"
+            f"mongodb://{self.address}/?directConnection=true{tls}",
+            serverSelectionTimeoutMS=500,
+            appname="mongod-fixture",
         )
         try:
             yield client
@@ -243,7 +262,8 @@ class Mongod:
         try:
             existing = client.admin.command("replSetGetConfig")["config"]
         except OperationFailure as error:
-            if error.code != _NOT_YET_INITIALIZED:
+            # Where users are demanded, and there is none yet, initiating is all that is allowed.
+            if error.code not in (_NOT_YET_INITIALIZED, _UNAUTHORIZED):
                 raise
             with contextlib.suppress(OperationFailure):  # a parallel start of the same data: the loop decides
                 client.admin.command(

@@ -36,6 +36,8 @@ class RunnerSetup:
     agent_id: str = "A_Agent"
     job: str = field(default_factory=lambda: job_name("licences"))
     environment: dict[str, str] = field(default_factory=dict)
+    memory: int | None = None
+    """Bytes of data that the process may have, None for any number."""
 
     def __post_init__(self) -> None:
         self.document: dict[str, Any] = {
@@ -85,8 +87,9 @@ class RunnerSetup:
 
     def _start(self, command: str, environment: dict[str, str]) -> RunnerProcess:
         message = self.directory / f"termination-{time.monotonic_ns()}"
+        limit = [] if self.memory is None else ["prlimit", f"--data={self.memory}"]
         process = subprocess.Popen(
-            [sys.executable, "-m", "councilor_runner", command],
+            [*limit, sys.executable, "-m", "councilor_runner", command],
             env=self.variables(message, environment),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -127,7 +130,9 @@ class RunnerProcess:
         self.output = ""
 
     def finish(self) -> RunnerProcess:
-        """Wait for the end."""
+        """Wait for the end, unless that has been done."""
+        if self.output or self.log:
+            return self
         try:
             self.output, self.log = self._process.communicate(timeout=PATIENCE)
         finally:
@@ -160,6 +165,11 @@ class RunnerProcess:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         caught = next(line.split()[1] for line in status.splitlines() if line.startswith("SigCgt:"))
         return bool(int(caught, 16) & 1 << signal.SIGTERM - 1)
+
+    @property
+    def command(self) -> list[str]:
+        """The command line it was started with."""
+        return [str(part) for part in self._process.args] if isinstance(self._process.args, list) else []
 
     @property
     def exit_code(self) -> int:

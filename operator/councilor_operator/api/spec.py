@@ -74,6 +74,14 @@ class PromptFrom(ApiModel):
     """The ConfigMap key that holds the prompt."""
 
 
+ContextFile = Annotated[
+    str,
+    # Each path is a line of the prompt.
+    StringConstraints(max_length=1024, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    Field(description="A path on one line."),
+]
+
+
 class Task(ApiModel):
     """What the agent is asked."""
 
@@ -98,7 +106,7 @@ class Task(ApiModel):
     prompt_from: PromptFrom | None = None
     """Where the prompt is kept instead."""
     context_files: Annotated[
-        tuple[Annotated[str, StringConstraints(min_length=1, max_length=1024)], ...],
+        tuple[ContextFile, ...],
         Strict(False),
         Field(max_length=50, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
     ] = ()

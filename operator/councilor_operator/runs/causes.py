@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from councilor_operator.observed import JobEnd, ObservedJob, ObservedPod
-from councilor_runner.contract import Reason
+from councilor_runner.contract import PROMPT_LIMIT, Reason
 
 UNSCHEDULABLE: Final = "Unschedulable"
 POD_REFUSED: Final = "PodRefused"
@@ -54,6 +54,14 @@ _WAITING: Final = {
         "see `kubectl describe pod`"
     ),
 }
+_START_ERROR: Final = Cause(
+    "StartError",
+    "the runner's process could not be started: the prompt in the ConfigMap of spec.task.promptFrom is larger than "
+    f"what a process can be given ({PROMPT_LIMIT} characters is its limit), or COUNCILOR_RUNNER_IMAGE of the operator "
+    "is not the runner's image",
+)
+# What containerd and cri-dockerd call it when the process itself does not come to life.
+_NO_PROCESS: Final = frozenset({"StartError", "ContainerCannotRun"})
 # The kubelet tries and waits in turns: one word for both, or the status would change with every look.
 _SYNONYMS: Final = {"ErrImagePull": "ImagePullBackOff"}
 STUCK_REASONS: Final = frozenset(_WAITING)
@@ -149,6 +157,8 @@ def _death_of(pod: ObservedPod, end: JobEnd) -> Cause:
         return cause
     if pod.terminated_reason == "OOMKilled":
         return Cause("OOMKilled", "the runner ran out of memory: raise spec.runner.resources.limits.memory")
+    if pod.terminated_reason in _NO_PROCESS:
+        return _START_ERROR
     if (cause := _POD_REASONS.get(pod.reason) or _DISRUPTIONS.get(pod.disruption)) is not None:
         return cause
     if end.reason == "DeadlineExceeded":

@@ -28,6 +28,10 @@ FULL_CONFIG: dict[str, Any] = {
     "runner_image_pull_policy": "Always",
     "runner_image_pull_secrets": "pull-one, pull-two",
     "runner_secret": "agents-secret",
+    "runner_ca_config_map": "authorities",
+    "runner_http_proxy": "http://proxy.example:3128",
+    "runner_https_proxy": "http://proxy.example:3128",
+    "runner_no_proxy": ".svc, localhost",
     "conductor_url": "https://conductor.example/",
     "conductor_gateway_url": "http://gateway:8080",
     "conductor_protocol": "seed",
@@ -533,6 +537,7 @@ def test_every_prompt_arrives_as_it_was_written(prompt: str) -> None:
 
 @given(path=DOLLARS, keyword=DOLLARS)
 def test_so_does_everything_else(path: str, keyword: str) -> None:
+    path = path.replace("\n", " ")
     manifest = build(
         {"task": {"contextFiles": [path]}, "verdict": {"errorKeywords": [keyword]}, "execution": {"cwd": path}}
     )
@@ -540,6 +545,43 @@ def test_so_does_everything_else(path: str, keyword: str) -> None:
     assert contract.task.context_files == (path,)
     assert contract.verdict.error_keywords == (keyword,)
     assert contract.execution.cwd == path
+
+
+# --- the way out ------------------------------------------------------------------------------------------------------
+
+
+def test_without_configuration_there_is_neither_proxy_nor_volume() -> None:
+    manifest = build()
+    assert "volumes" not in pod_of(manifest)
+    assert "volumeMounts" not in container_of(manifest)
+    assert not {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "PROXY_CREDENTIALS", "COUNCILOR_CA_FILE"} & set(
+        environment_of(manifest)
+    )
+
+
+def test_proxies_and_their_credentials() -> None:
+    config = factories.config(
+        runner_https_proxy="http://pr$(x)oxy:3128", runner_no_proxy=".svc, localhost", runner_secret="agents-secret"
+    )
+    environment = environment_of(build(config=config))
+    assert "HTTP_PROXY" not in environment
+    assert expand(environment["HTTPS_PROXY"]["value"], {"x": "y"}) == "http://pr$(x)oxy:3128"
+    assert environment["NO_PROXY"]["value"] == ".svc,localhost"
+    reference = {"name": "agents-secret", "key": "PROXY_CREDENTIALS", "optional": True}
+    assert environment["PROXY_CREDENTIALS"]["valueFrom"] == {"secretKeyRef": reference}
+
+
+def test_private_authorities_are_mounted_for_reading_and_may_be_missing() -> None:
+    manifest = build(config=factories.config(runner_ca_config_map="authorities"))
+    (volume,) = pod_of(manifest)["volumes"]
+    (mount,) = container_of(manifest)["volumeMounts"]
+    assert volume["configMap"] == {
+        "name": "authorities",
+        "optional": True,
+        "items": [{"key": "ca.crt", "path": "ca.crt"}],
+    }
+    assert (mount["name"], mount["readOnly"]) == (volume["name"], True)
+    assert environment_of(manifest)["COUNCILOR_CA_FILE"]["value"] == f"{mount['mountPath']}/ca.crt"
 
 
 # --- placement --------------------------------------------------------------------------------------------------------
@@ -598,6 +640,10 @@ CONFIG_CHANGES: dict[str, Any] = {
     "runner_image_pull_secrets": "one",
     "runner_secret": "other",
     "notifications_secret": "other",
+    "runner_ca_config_map": "authorities",
+    "runner_http_proxy": "http://proxy:3128",
+    "runner_https_proxy": "http://proxy:3128",
+    "runner_no_proxy": ".svc",
     "runner_resources": '{"limits": {"cpu": "1"}}',
     "runner_node_selector": '{"a": "b"}',
     "runner_tolerations": '[{"operator": "Exists"}]',

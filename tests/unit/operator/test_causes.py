@@ -166,6 +166,12 @@ DEATHS: dict[str, tuple[list[Body], str, str, str]] = {
         "OOMKilled",
         "resources.limits.memory",
     ),
+    "the prompt is too large for a process": (
+        [ended_pod_body(exit_code=128, reason="StartError")],
+        "BackoffLimitExceeded",
+        "StartError",
+        "spec.task.promptFrom",
+    ),
     "evicted by the kubelet": (
         [pod_body(phase="Failed", reason="Evicted", containers=False)],
         "BackoffLimitExceeded",

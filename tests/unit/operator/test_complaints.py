@@ -36,9 +36,11 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"task": {"prompt": "x" * 10_001}}, "spec.task.prompt: write text of 1 to 10000 characters"),
     (
         {"task": {"contextFiles": "a"}},
-        "spec.task.contextFiles: write a list of up to 50, each of them text of 1 to",
+        "spec.task.contextFiles: write a list of up to 50, each of them text (A path on one line)",
     ),
-    ({"task": {"contextFiles": ["a", 7]}}, "spec.task.contextFiles[1]: write text of 1 to 1024 characters"),
+    ({"task": {"contextFiles": ["a", 7]}}, "spec.task.contextFiles[1]: write text (A path on one line)"),
+    ({"task": {"contextFiles": ["a\nb"]}}, "spec.task.contextFiles[0]: write text (A path on one line)"),
+    ({"task": {"contextFiles": ["a"] * 1000}}, "spec.task.contextFiles: write a list of up to 50"),
     ({"execution": {"timeoutSeconds": "600"}}, "spec.execution.timeoutSeconds: write a whole number from 1 to 86400"),
     ({"execution": {"timeoutSeconds": 600.5}}, "spec.execution.timeoutSeconds: write a whole number from 1 to 86400"),
     ({"execution": {"timeoutSeconds": True}}, "spec.execution.timeoutSeconds: write a whole number from 1 to 86400"),

@@ -46,6 +46,11 @@ def test_defaults() -> None:
         ("conductor_url", "http://c/prefix/", "http://c/prefix"),
         ("conductor_gateway_url", "http://[::1]:8080", "http://[::1]:8080"),
         ("conductor_headers", '{"X-A": "b"}', {"X-A": "b"}),
+        ("runner_ca_config_map", "authorities", "authorities"),
+        ("runner_ca_config_map", "", None),
+        ("runner_http_proxy", "http://proxy:3128", "http://proxy:3128"),
+        ("runner_https_proxy", "https://[fd00::1]:3128", "https://[fd00::1]:3128"),
+        ("runner_no_proxy", " .svc ,localhost,10.1.2.3,", (".svc", "localhost", "10.1.2.3")),
         ("workers", "4", 4),
         ("resync_seconds", "30", 30),
         ("metrics_port", "0", 0),
@@ -78,6 +83,21 @@ def test_settings(name: str, text: str, value: Any) -> None:
         ("conductor_gateway_url", "gateway"),
         ("conductor_protocol", "next"),
         ("conductor_headers", '{"X": 1}'),
+        ("conductor_headers", '{"Authorization": "Bearer s3cret"}'),
+        ("conductor_headers", '{"cookie": "s3cret"}'),
+        ("conductor_headers", '{"X-A": "s3cret\\nX-B: c"}'),
+        ("conductor_headers", '{"X-A": "ção s3cret"}'),
+        ("conductor_headers", '{"X A": "s3cret"}'),
+        ("conductor_headers", '{"": "s3cret"}'),
+        ("conductor_headers", '{"Content-Length": "3"}'),
+        ("runner_ca_config_map", "Authorities"),
+        ("runner_ca_config_map", "a/b"),
+        ("runner_http_proxy", "proxy:3128"),
+        ("runner_http_proxy", "socks5://proxy:1080"),
+        ("runner_http_proxy", "http://user:s3cret@proxy:3128"),
+        ("runner_https_proxy", "http://s3cret@proxy:3128"),
+        ("runner_https_proxy", "http://@proxy:3128"),
+        ("runner_no_proxy", "localhost,10.0.0.0/8"),
         ("workers", "0"),
         ("workers", "129"),
         ("workers", "many"),
@@ -93,6 +113,13 @@ def test_wrong_settings_name_the_variable_and_repeat_no_value(name: str, text: s
     message = str(caught.value)
     assert f"COUNCILOR_{name.upper()}" in message
     assert "s3cret" not in message
+
+
+def test_credentials_of_a_proxy_are_shown_their_place() -> None:
+    with pytest.raises(ConfigurationError, match="PROXY_CREDENTIALS"):
+        read(runner_http_proxy="http://user:password@proxy:3128")
+    with pytest.raises(ConfigurationError, match="CONDUCTOR_TOKEN"):
+        read(conductor_headers='{"Authorization": "Bearer token"}')
 
 
 @pytest.mark.parametrize("missing", REQUIRED)

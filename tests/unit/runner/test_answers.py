@@ -1,5 +1,6 @@
 """Every shape of an answer, and what the run makes of it."""
 
+import math
 from datetime import UTC, datetime
 from typing import Any
 
@@ -35,7 +36,12 @@ FINISHED = {"_id": "d25315c9d47428a48cefb956", "status": "completed", "result": 
         (200, [{"error": "no agent"}, 500], AnswerKind.UNRECOGNISED),
         (200, None, AnswerKind.UNRECOGNISED),
         (204, None, AnswerKind.UNRECOGNISED),
-        (301, None, AnswerKind.UNRECOGNISED),
+        (300, None, AnswerKind.UNRECOGNISED),
+        *((status, None, AnswerKind.REFUSED) for status in (301, 302, 307, 308)),
+        # Whoever answers "see other" may have taken the request.
+        (303, None, AnswerKind.UNRECOGNISED),
+        (304, None, AnswerKind.UNRECOGNISED),
+        (407, None, AnswerKind.CREDENTIALS_REFUSED),
         (422, {"detail": [{"type": "missing", "loc": ["body", "cwd"], "msg": "Field required"}]}, AnswerKind.REFUSED),
         (422, {"detail": "no"}, AnswerKind.REFUSED),
         (422, {"detail": [3, {"loc": "cwd"}, {"type": "x"}]}, AnswerKind.REFUSED),
@@ -106,6 +112,12 @@ def test_a_refusal_names_the_fields() -> None:
         ({"status": "completed", "result": "", "stdout": "a"}, TaskState("completed", "")),
         ({"status": "success", "stdout": "a"}, TaskState("completed", "a")),
         ({"status": "completed", "result": "\ud800x"}, TaskState("completed", "?x")),
+        ({"status": "completed", "exit_code": 3.0}, TaskState("completed", None, 3, exit_code_known=True)),
+        ({"status": "completed", "exit_code": 2.5}, TaskState("completed", None, None, exit_code_known=True)),
+        ({"status": "completed", "exit_code": 10**400}, TaskState("completed", None, 2**31 - 1, exit_code_known=True)),
+        ({"status": "completed", "exit_code": -(10**30)}, TaskState("completed", None, -(2**31), exit_code_known=True)),
+        ({"status": "completed", "exit_code": math.inf}, TaskState("completed", None, None, exit_code_known=True)),
+        ({"status": "completed", "exit_code": math.nan}, TaskState("completed", None, None, exit_code_known=True)),
         ({"status": "completed", "exit_code": True}, TaskState("completed", None, None, exit_code_known=True)),
         ({"status": "archived"}, TaskState("archived")),
         ({"status": None}, None),
@@ -153,20 +165,26 @@ def test_outcome_of(task: TaskState, reason: Reason, exit_code: ExitCode) -> Non
 
 
 @pytest.mark.parametrize(
-    ("header", "seconds"),
+    ("header", "date", "seconds"),
     [
-        (None, None),
-        ("3", 3.0),
-        (" 3 ", 3.0),
-        ("Mon, 23 Nov 2026 10:00:30 GMT", 30.0),
-        ("Mon, 23 Nov 2026 09:00:00 GMT", 0.0),
-        ("soon", None),
-        ("", None),
-        ("Mon, 23 Nov 2026 10:00:30", None),
+        (None, None, None),
+        ("3", None, 3.0),
+        (" 3 ", "Mon, 23 Nov 2026 09:00:00 GMT", 3.0),
+        ("9" * 400, None, math.inf),
+        ("Mon, 23 Nov 2026 10:00:30 GMT", None, 30.0),
+        ("Mon, 23 Nov 2026 09:00:00 GMT", None, 0.0),
+        # The server's clock is an hour ahead, or behind: its own date says what it means.
+        ("Mon, 23 Nov 2026 11:00:30 GMT", "Mon, 23 Nov 2026 11:00:00 GMT", 30.0),
+        ("Mon, 23 Nov 2026 09:00:30 GMT", "Mon, 23 Nov 2026 09:00:00 GMT", 30.0),
+        ("Mon, 23 Nov 2026 10:00:30 GMT", "yesterday", 30.0),
+        ("Mon, 23 Nov 2026 10:00:30 GMT", "Mon, 23 Nov 2026 09:00:00", 30.0),
+        ("soon", None, None),
+        ("", None, None),
+        ("Mon, 23 Nov 2026 10:00:30", None, None),
     ],
 )
-def test_retry_after(header: str | None, seconds: float | None) -> None:
-    assert retry_after_seconds(header, datetime(2026, 11, 23, 10, 0, tzinfo=UTC)) == seconds
+def test_retry_after(header: str | None, date: str | None, seconds: float | None) -> None:
+    assert retry_after_seconds(header, date, datetime(2026, 11, 23, 10, 0, tzinfo=UTC)) == seconds
 
 
 def test_an_answer_is_a_value() -> None:

@@ -147,7 +147,7 @@ def test_markup_arrives_as_it_was_written() -> None:
         ("\x1b[31mred\x1b[0m and \x1b[1;4mbold\x1b[m", "red and bold"),
         ("\x1b]8;;https://a.example\x07link\x1b]8;;\x07", "link"),
         ("\x1b]0;title\x1b\\text", "text"),
-        ("a\x00b\x07c\x7fd\x9be", "abcde"),
+        ("a\x00b\x07c\x7fd\x9b1me", "abcde"),
         ("one\r\ntwo\rthree", "one\ntwo\nthree"),
         ("tab\tstays", "tab\tstays"),
         ("rm \u202ehsab\u202c", "rm hsab"),
