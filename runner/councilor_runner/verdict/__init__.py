@@ -1,16 +1,24 @@
 """The verdict on a completed run: success, warning or error. Pure.
 
-The agent's own marker line decides. Without one, keywords are looked for as words in their context, and without any
-the run is a success. A failed run never gets here: it is an error whatever its text says.
+The agent's own marker line decides. Without one the answer is read: what it merely names is left out, and what remains
+is judged by weighed words in context. A failed run never gets here: it is an error whatever its text says.
+
+Keywords of the Councilor take the place of the reading, each list for its severity: with `errorKeywords` an answer is
+an error where it asserts one of them and only there, with `warningKeywords` likewise.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from councilor_runner.contract import Severity, VerdictRules
-from councilor_runner.verdict.keywords import severity_of_words
+from councilor_runner.verdict.keywords import asserted
 from councilor_runner.verdict.marker import is_bare_marker, severity_of_marker
+from councilor_runner.verdict.reading import severity_of_statements
+from councilor_runner.verdict.statements import statements
 from councilor_runner.verdict.text import normalise
+
+Basis = Literal["marker", "keywords", "reading", "default"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +26,7 @@ class Verdict:
     """A severity and what it rests on."""
 
     severity: Severity
-    basis: Literal["marker", "keywords", "default"]
+    basis: Basis
 
 
 def judge(text: str, rules: VerdictRules) -> Verdict:
@@ -27,8 +35,25 @@ def judge(text: str, rules: VerdictRules) -> Verdict:
     severity = severity_of_marker(normal)
     if severity is not None:
         return Verdict(severity, "marker")
-    severity = severity_of_words(normal, rules)
-    return Verdict("success", "default") if severity is None else Verdict(severity, "keywords")
+    said = statements(normal)
+    if rules.error_keywords is None and rules.warning_keywords is None:
+        severity = severity_of_statements(said)
+        return Verdict("success", "default") if severity is None else Verdict(severity, "reading")
+    return _judge_by_keywords(said, rules)
+
+
+def _judge_by_keywords(said: Sequence[str], rules: VerdictRules) -> Verdict:
+    if asserted(rules.error_keywords or (), said):
+        return Verdict("error", "keywords")
+    if asserted(rules.warning_keywords or (), said):
+        return Verdict("warning", "keywords")
+    # What is left is the severity without a list of its own.
+    read = severity_of_statements(said) or "success"
+    if rules.error_keywords is None and read == "error":
+        return Verdict("error", "reading")
+    if rules.warning_keywords is None and read != "success":
+        return Verdict("warning", "reading")
+    return Verdict("success", "default")
 
 
 def without_marker(text: str) -> str:
