@@ -54,7 +54,7 @@ lint: venv ## Check style, import rules and generated files.
 .PHONY: types
 types: venv ## Check types (mypy, strict).
 	@.venv/bin/mypy
-	@.venv/bin/mypy tests hack/demo hack/images
+	@.venv/bin/mypy tests hack/demo hack/images hack/verdict
 	@MYPYPATH=hack/cluster .venv/bin/mypy -p launcher
 
 .PHONY: format
@@ -65,6 +65,10 @@ format: venv ## Format the code and mend what can be mended.
 .PHONY: manifests
 manifests: venv ## Generate the CRD from the types.
 	@$(PYTHON) -m councilor_operator.api.crd > $(CRD).new && mv $(CRD).new $(CRD)
+
+.PHONY: verdict
+verdict: venv ## Learn the weights of the verdict from the labelled reports.
+	@$(PYTHON) -m hack.verdict
 
 # --- Tests ----------------------------------------------------------------------------------------------------------------
 

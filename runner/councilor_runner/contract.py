@@ -161,7 +161,7 @@ class Execution(_Model):
 
 
 class VerdictRules(_Model):
-    """None means the built-in keyword lists."""
+    """Keywords of the Councilor itself; without any the answer is read."""
 
     ask_agent: bool = True
     error_keywords: tuple[str, ...] | None = None

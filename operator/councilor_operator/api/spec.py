@@ -145,9 +145,9 @@ class Verdict(ApiModel):
     ask_agent: bool = True
     """Ask the agent to end with a line SEVERITY: success, warning or error."""
     error_keywords: Annotated[tuple[Keyword, ...], Strict(False), Field(max_length=100)] | None = None
-    """Words that make an answer without such a line an error; the built-in list if not set."""
+    """Words that make an answer without such a line an error, they alone; if not set, the answer is read."""
     warning_keywords: Annotated[tuple[Keyword, ...], Strict(False), Field(max_length=100)] | None = None
-    """Words that make an answer without such a line a warning; the built-in list if not set."""
+    """Words that make an answer without such a line a warning, they alone; if not set, the answer is read."""
 
 
 # What core/v1 Secret takes as a key: also no dots alone, and not two of them in front.

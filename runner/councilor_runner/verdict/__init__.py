@@ -1,7 +1,7 @@
 """The verdict on a completed run: success, warning or error. Pure.
 
-The agent's own marker line decides. Without one, keywords are looked for as words in their context, and without any
-the run is a success. A failed run never gets here: it is an error whatever its text says.
+The agent's own marker line decides. Without one the answer itself is judged, which takes the modules that this one
+loads only then. A failed run never gets here: it is an error whatever its text says.
 """
 
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ from councilor_runner.verdict.text import normalise
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A severity and what it rests on."""
+    """A severity and what it rests on; `default` when nothing speaks for anything but success."""
 
     severity: Severity
-    basis: Literal["marker", "keywords", "default"]
+    basis: Literal["marker", "keywords", "reading", "default"]
 
 
 def judge(text: str, rules: VerdictRules) -> Verdict:
@@ -26,12 +26,11 @@ def judge(text: str, rules: VerdictRules) -> Verdict:
     severity = severity_of_marker(normal)
     if severity is not None:
         return Verdict(severity, "marker")
-    # Its patterns take longer to compile than all other modules of the runner take to load, and an agent that was asked
-    # for its verdict mostly gives one.
-    from councilor_runner.verdict.keywords import severity_of_words
+    # The patterns in there take longer to compile than other modules to load, and an agent that was asked for its
+    # verdict mostly gives one.
+    from councilor_runner.verdict.unmarked import severity_without_marker
 
-    severity = severity_of_words(normal, rules)
-    return Verdict("success", "default") if severity is None else Verdict(severity, "keywords")
+    return Verdict(*severity_without_marker(normal, rules))
 
 
 def without_marker(text: str) -> str:

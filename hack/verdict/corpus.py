@@ -1,0 +1,40 @@
+"""The labelled reports: what is learned from, kept by author.
+
+`hack/verdict/corpus/<author>.jsonl` holds one report to a line: `lang` (pt, en), `severity`, `text`. They were written
+for this purpose, without marker lines. Each author wrote apart from the others; so how well one author's reports are
+judged by what the others wrote tells how well reports never seen will be.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from councilor_runner.contract import Severity
+from councilor_runner.verdict.features import features
+from councilor_runner.verdict.marker import severity_of_marker
+from councilor_runner.verdict.statements import statements
+from councilor_runner.verdict.text import normalise
+
+FOLDER = Path(__file__).parent / "corpus"
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A labelled report; `features` are those the reading sees."""
+
+    author: str
+    language: str
+    severity: Severity
+    text: str
+    features: frozenset[str]
+
+
+def read_corpus(files: Iterable[Path] | None = None) -> list[Report]:
+    """Return the reports, in the order of authors and lines; those with a marker line are left out."""
+    return [
+        Report(path.stem, row["lang"], row["severity"], row["text"], features(statements(normal)))
+        for path in sorted(files or FOLDER.glob("*.jsonl"))
+        for row in map(json.loads, path.read_text(encoding="utf-8").splitlines())
+        if severity_of_marker(normal := normalise(row["text"])) is None
+    ]

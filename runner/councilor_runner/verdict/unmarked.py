@@ -1,0 +1,31 @@
+"""The verdict on an answer without a marker line. Pure; works on normalised text.
+
+What the answer merely names is left out, and what remains is judged by weighed words in context. Keywords of the
+Councilor take the place of the reading, each list for its severity: with `errorKeywords` an answer is an error where
+it asserts one of them and only there, with `warningKeywords` likewise.
+"""
+
+from typing import Literal
+
+from councilor_runner.contract import Severity, VerdictRules
+from councilor_runner.verdict.keywords import asserted
+from councilor_runner.verdict.reading import severity_of_statements
+from councilor_runner.verdict.statements import statements
+
+
+def severity_without_marker(
+    text: str, rules: VerdictRules
+) -> tuple[Severity, Literal["keywords", "reading", "default"]]:
+    """Return the severity and what it rests on."""
+    said = statements(text)
+    if rules.error_keywords is not None and asserted(rules.error_keywords, said):
+        return "error", "keywords"
+    if rules.warning_keywords is not None and asserted(rules.warning_keywords, said):
+        return "warning", "keywords"
+    # What is left is the severity without a list of its own.
+    read = severity_of_statements(said) or "success"
+    if rules.error_keywords is None and read == "error":
+        return "error", "reading"
+    if rules.warning_keywords is None and read != "success":
+        return "warning", "reading"
+    return "success", "default"
