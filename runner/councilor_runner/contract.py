@@ -19,7 +19,7 @@ from pydantic.alias_generators import to_camel
 
 CONTRACT_VERSION: Literal[1] = 1
 """Of `RunContract` and `RunReport`. A new field keeps it when a reader that does not know the field still does the
-right thing, if less of it; otherwise the version rises, and older readers refuse (docs/decisions/0012)."""
+right thing, if less of it; otherwise the version rises, and older readers refuse (docs/decisions/0013)."""
 
 # Environment variables of the runner's container.
 ENV_CONTRACT = "COUNCILOR_CONTRACT"
