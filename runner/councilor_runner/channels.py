@@ -111,7 +111,11 @@ async def deliver(
             await asyncio.wait([future for futures in sent.values() for future in futures])
     except TimeoutError:
         logs.warning("not every service answered in time")
-    late = "the Pod had to end before the service answered" if interruption.at else f"no answer within {seconds:g} s"
+    late = (
+        "the Pod had to end before the service answered"
+        if interruption.at is not None
+        else f"no answer within {seconds:g} s"
+    )
     for channel, futures in sent.items():
         reasons[channel] = _of_all([future.result() if future.done() else late for future in futures])
     return reasons

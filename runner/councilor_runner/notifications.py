@@ -113,7 +113,12 @@ async def _deliver(
     from councilor_runner.channels import AddressBook, deliver
 
     book = AddressBook(settings.notifications_path, settings.contract.notifications.secret)
-    return await deliver(channels, book, message, interruption)
+    try:
+        return await deliver(channels, book, message, interruption)
+    except Exception as error:
+        # The run is recorded and counted by now: nothing that happens here may end it otherwise.
+        logs.error("notifications not sent", error)
+        return dict.fromkeys(channels, f"internal error ({type(error).__name__}); the runner's log tells where")
 
 
 async def _post(

@@ -287,6 +287,15 @@ def test_a_secret_that_is_missing(world: World, tmp_path: Path) -> None:
     assert "add the key email to the Secret councilor-notifications" in (reasons(pod)["email"] or "")
 
 
+def test_nothing_that_goes_wrong_while_telling_fails_the_run(world: World) -> None:
+    """A name that no file can have, which no Councilor can bring about: the API server refuses it."""
+    world.setup.tell({}, "odd\0name", "panel")
+    assert reasons(world.setup.run()) == {
+        "odd\0name": "internal error (ValueError); the runner's log tells where",
+        "panel": None,
+    }
+
+
 def test_a_private_certificate(world: World, certificate: Certificate) -> None:
     mail = RECIPIENT.replace("insecure", "starttls")
     with (
