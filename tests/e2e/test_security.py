@@ -40,6 +40,13 @@ def test_a_runner_can_do_nothing_but_its_work(workspace: Workspace) -> None:
     assert spec["securityContext"]["runAsNonRoot"] is True
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert spec.get("volumes", []) == []
+    assert container["securityContext"]["allowPrivilegeEscalation"] is False
+    assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert spec["enableServiceLinks"] is False
+    # Secrets come by reference: nobody reads them who may only read Pods.
+    references = {entry["name"] for entry in container["env"] if "secretKeyRef" in entry.get("valueFrom", {})}
+    assert references == {"MONGODB_URI", "CONDUCTOR_TOKEN"}
     assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys()
 
     found = json.loads(workspace.kubectl("exec", pod["metadata"]["name"], "--", "python", "-c", PROBE))

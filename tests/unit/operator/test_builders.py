@@ -711,6 +711,9 @@ def test_the_tables_below_forget_no_setting() -> None:
     assert set(CONFIG_CHANGES) | set(CONFIG_WITHOUT_EFFECT) == set(OperatorConfig.model_fields)
 
 
+PLACEMENT = ("nodeSelector", "tolerations")
+
+
 def leaves(model: Any, path: str = "") -> Iterator[str]:
     for field in model.model_fields.values():
         name, default = f"{path}{field.alias}", field.default
@@ -739,6 +742,25 @@ def test_settings_of_the_process_roll_nothing(name: str) -> None:
 @pytest.mark.parametrize("name", SPEC_CHANGES)
 def test_the_hash_changes_with_the_spec(name: str) -> None:
     assert hash_of(build(SPEC_CHANGES[name])) != hash_of(build())
+
+
+@pytest.mark.parametrize("name", [*SPEC_CHANGES, *SPEC_WITHOUT_EFFECT])
+def test_no_field_of_a_councilor_decides_whom_the_runner_talks_to_or_what_it_is(name: str) -> None:
+    config = OperatorConfig.model_validate(FULL_CONFIG)
+    usual, changed = (build(spec, config=config) for spec in ({}, (SPEC_CHANGES | SPEC_WITHOUT_EFFECT)[name]))
+    assert contract_in(changed).endpoints == contract_in(usual).endpoints
+    own = {"COUNCILOR_CONTRACT", "COUNCILOR_PROMPT"}
+    left, right = (
+        {
+            "pod": {key: value for key, value in pod_of(manifest).items() if key not in {"containers", *PLACEMENT}},
+            "container": {
+                key: value for key, value in container_of(manifest).items() if key not in {"env", "resources"}
+            },
+            "env": {name: entry for name, entry in environment_of(manifest).items() if name not in own},
+        }
+        for manifest in (usual, changed)
+    )
+    assert left == right
 
 
 @pytest.mark.parametrize("name", SPEC_WITHOUT_EFFECT)
