@@ -22,12 +22,13 @@ from councilor_runner.verdict.features import features
 SEVERITIES: tuple[Severity, ...] = ("success", "warning", "error")
 SCALE: dict[str, float] = {"s": 1.0, "b": 1.0, "c": 0.5, "n": 2.0}
 """How much a feature counts by its kind: a word has many pieces, and few words have a number."""
-PART = 14
-"""Statements that are read as one."""
-_STEP = 7
+WHOLE = 14
+"""Statements that are read as one; of more, overlapping parts."""
+_PART = 5
+_STEP = 2
 UNIT = 100
 """Weights are stored as whole numbers of this fraction."""
-_CLEAR = 0.3
+_CLEAR = 0.4
 """By how much a part of a long report has to read worse than the next better severity."""
 
 
@@ -84,12 +85,12 @@ def severity_of_statements(statements: Sequence[str]) -> Severity | None:
     """Return how the statements read, None when there are none."""
     if not statements:
         return None
-    if len(statements) <= PART:
+    if len(statements) <= WHOLE:
         scores = _weights().scores(features(statements))
         return SEVERITIES[scores.index(max(scores))]
     parts = [
-        _weights().scores(features(statements[start : start + PART]))
-        for start in range(0, len(statements) - PART + _STEP, _STEP)
+        _weights().scores(features(statements[start : start + _PART]))
+        for start in range(0, len(statements) - _PART + _STEP, _STEP)
     ]
     if max(error - max(success, warning) for success, warning, error in parts) > _CLEAR:
         return "error"

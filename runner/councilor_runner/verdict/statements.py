@@ -26,7 +26,7 @@ _TICKED = re.compile(rf"{_ITEM}(?:\[x\]|☑)[^\n]*$", re.MULTILINE)
 _UNTICKED = re.compile(rf"{_ITEM}(?:\[ \]|☐)", re.MULTILINE)
 _CODE_SPAN = re.compile(r"(`+)(?!`)[^\n]*?[^`]\1(?!`)")
 _JSON_PAIR = re.compile(r'"([\w-]+)"\s*:\s*("[^"\n]*"|\[\s*\]|\{\s*\}|-?[\d.]+|null|true|false)')
-_JSON_SYMBOLS = re.compile(r"[{}\[\]]")
+_JSON_SYMBOLS = re.compile(r"^[\s{}\[\],]+$", re.MULTILINE)
 _QUOTATION = re.compile(r'“[^”\n]*”|«[^»\n]*»|"[^"\n]*"(?!\s*:)')
 _IDENTIFIER = re.compile(
     r"(?<![\w])(?:[\w@~.-]*[\w~]?(?:[/\\][\w@.~*-]+|::|_)[\w@./\\:~*-]*"  # a/path, c::name, snake_case
@@ -34,7 +34,7 @@ _IDENTIFIER = re.compile(
     r"|\w+(?:\.\w*[a-z_]\w*)+\b)"  # module.name, file.txt
 )
 _MARKUP = re.compile(r"\*\*|__|[#>]+(?=\s)")
-_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
 _CLAUSE_END = re.compile(r"\s*[,;|]\s*|\s+(?:and|e|ou|or)\s+(?=0\b|zero\b)")
 
 _TROUBLE = (
@@ -51,6 +51,8 @@ _TROUBLE = (
     r"desatualizad[oa]s?|pending|pendentes?|pendencias?|blocked|bloquead[oa]s?|corrupt(?:ed|ions?)|corrompid[oa]s?|"
     r"stale|obsolet[eoa]s?|unused|todos?|fixmes?|denied|negad[oa]s?|5xx|4xx)"
 )
+_SAYS = re.compile(rf"[^\W_]|[^\x00-\x7f{MENTION}]")
+"""A word, a number or a symbol such as an emoji."""
 _ZERO = r"(?:0+(?:[.,]0+)?\s?%?|zero)"
 _NOTHING = rf"(?:{_ZERO}|\[\s*\]|none|nenhum[ao]?|nil|n/a)"
 _ZERO_COUNT = re.compile(
@@ -74,7 +76,7 @@ def _named_only_removed(text: str) -> str:
     text = _UNTICKED.sub("\n☐ ", text)
     text = _CODE_SPAN.sub(f" {MENTION} ", text)
     text = _JSON_PAIR.sub(lambda pair: f"\n{pair[1].replace('_', ' ').replace('-', ' ')}: {_value(pair[2])}\n", text)
-    text = _QUOTATION.sub(f" {MENTION} ", text)
+    text = _JSON_SYMBOLS.sub("", _QUOTATION.sub(f" {MENTION} ", text))
     text = _IDENTIFIER.sub(f" {MENTION} ", text)
     return _MARKUP.sub("", text)
 
@@ -84,11 +86,10 @@ def _value(text: str) -> str:
 
 
 def _without_zero_counts(sentence: str) -> str:
-    sentence = _JSON_SYMBOLS.sub(" ", sentence).strip() if '"' not in sentence else sentence.strip()
-    if "0" not in sentence and _ZERO_COUNT.fullmatch(sentence) is None and "zero" not in sentence:
-        return sentence if re.search(r"\w|[^\x00-\x7f]", sentence) else ""
-    if _ZERO_COUNT.fullmatch(sentence):
+    if not _SAYS.search(sentence) or _ZERO_COUNT.fullmatch(sentence):
         return ""
-    clauses = [c for c in _CLAUSE_END.split(sentence) if c and not _ZERO_COUNT.fullmatch(c)]
+    if "0" not in sentence and "zero" not in sentence:
+        return sentence.strip()
+    clauses = [clause for clause in _CLAUSE_END.split(sentence) if clause and not _ZERO_COUNT.fullmatch(clause)]
     kept = ", ".join(clauses).strip(" ,;|-*•")
-    return kept if re.search(r"\w", kept) else ""
+    return kept if _SAYS.search(kept) else ""
