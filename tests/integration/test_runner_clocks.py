@@ -109,5 +109,5 @@ async def test_the_run_before_is_the_run_before(both: World, store: Store) -> No
         report = await Node(both, store, SkewedClock(wrong_by)).run()
         moments.append({"started_at": report.started_at, "completed_at": report.completed_at})
     assert moments[0]["completed_at"] <= moments[1]["started_at"]
-    assert [event["result_summary"].split(":")[0] for event in both.told_events] == ["ERROR", "RECOVERED"]
+    assert [event["result_summary"].split(":")[0] for event in both.told_events] == ["ERROR", "RECOVERED from error"]
     assert both.statistics["last_execution"] == moments[1]["completed_at"]
