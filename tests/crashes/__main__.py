@@ -81,7 +81,7 @@ def _table(tally: Tally) -> str:
         lines.append((kind, shape, *(str(getattr(row, column)) for column in columns)))
     lines.append(("all", "", *(str(getattr(tally.total, column)) for column in columns)))
     return "\n".join(
-        f"{kind:<18} {shape:<12}" + "".join(f"{value:>8}" for value in values) for kind, shape, *values in lines
+        f"{kind:<19} {shape:<12}" + "".join(f"{value:>8}" for value in values) for kind, shape, *values in lines
     )
 
 

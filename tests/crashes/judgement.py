@@ -100,7 +100,8 @@ def _judge_dispatch(verdict: Judgement, scenario: Scenario, left: Traces, *, ser
 
 def _judge_ending(verdict: Judgement, scenario: Scenario, left: Traces, *, excused: bool) -> None:
     allowed = [scenario.ending]
-    if scenario.ending.answer is not None and left.end.disturbed and not scenario.recoverable:
+    # In the seed protocol every claim of another Pod may stand for an agent that was started.
+    if left.end.disturbed and (scenario.seed or (scenario.sources == "none" and scenario.ending.answer is not None)):
         allowed.append(UNKNOWN)
     if left.end.reported:
         allowed.append(SILENT)

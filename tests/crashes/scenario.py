@@ -77,11 +77,6 @@ class Scenario:
     def gateway(self) -> bool:
         return self.sources in ("gateway", "both")
 
-    @property
-    def recoverable(self) -> bool:
-        """Whether a Pod can read what became of a task that another one has sent."""
-        return not self.seed and self.sources != "none"
-
     def apply(self, setup: RunnerSetup, number: int) -> None:
         """Make the setup that of this scenario; each number is a run of its own."""
         moment = _FIRST + timedelta(minutes=number)

@@ -430,7 +430,7 @@ def test_the_seed_protocol_needs_a_record(setup: RunnerSetup, stub_conductor: St
     pod = setup.run()
     ended(pod, ExitCode.CONFIGURATION, Reason.REQUEST_REFUSED, dispatched=False)
     assert "MONGODB_URI" in (pod.report.message or "")
-    assert not [request for request in stub_conductor.requests if request.operation != "event"]
+    assert not stub_conductor.requests.of("legacy")
 
 
 def test_the_seed_protocol_at_a_current_conductor(setup: RunnerSetup) -> None:
