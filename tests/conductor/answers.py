@@ -77,7 +77,7 @@ def _ndjson() -> str:
 ODD_ANSWERS: Final[Mapping[str, Answer]] = {
     "empty": Answer(result=""),
     "null": Answer(result=None),
-    "object": Answer(result={"result": "1 has no licence file.", "exit_code": 0, "severity": "warning"}),
+    "object": Answer(result={"result": "All 42 have a licence.", "exit_code": 0, "severity": "warning"}),
     "huge": Answer(result_bytes=JUST_UNDER_LIMIT),
     "too large to store": Answer(result_bytes=MAX_DOCUMENT_BYTES + 1),
     "raw NDJSON": Answer(result=_ndjson()),
