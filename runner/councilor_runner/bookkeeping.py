@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from councilor_runner import logs
 from councilor_runner.clock import Clock
-from councilor_runner.contract import Agent
+from councilor_runner.contract import Agent, Reason
 from councilor_runner.interruption import Interruption
 from councilor_runner.records import Finished, read_finished, result_fields
 
@@ -100,6 +100,9 @@ class Bookkeeper:
 
         delays = iter(_DELAYS)
         delay = next(delays)
+        if self._clock.monotonic() >= self._limit():
+            # Each of several slow operations would take its time again.
+            raise StoreError(Reason.DATABASE_UNREACHABLE, "MongoDB was too slow to take all that belongs to the run")
         while True:
             try:
                 return await write()

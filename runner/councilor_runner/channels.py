@@ -136,8 +136,6 @@ def _keep_quiet() -> None:
     logger.addHandler(logging.NullHandler())
     # Exceptions inside a service are logged at this level only, see `_Listener`.
     logger.setLevel(logging.DEBUG)
-    # urllib3 warns on standard error about a host whose certificate is not to be checked.
-    logging.captureWarnings(True)
 
 
 def _tell(address: str, place: str, secret: str, message: Message) -> str | None:

@@ -12,13 +12,11 @@ from councilor_runner.bookkeeping import Bookkeeper, Settled
 from councilor_runner.clock import Clock
 from councilor_runner.contract import SUMMARY_LIMIT, ChannelResult, ExitCode, RunReport
 from councilor_runner.interruption import Interruption
-from councilor_runner.legible import legible
+from councilor_runner.messages import answer_of, one_line
 from councilor_runner.messages import compose as compose_message
-from councilor_runner.messages import one_line
 from councilor_runner.notifications import merge, notify, remaining, task_event, wanted
 from councilor_runner.records import Finished, PreviousRun, instance_id
 from councilor_runner.settings import Settings
-from councilor_runner.verdict import without_marker
 
 if TYPE_CHECKING:
     from councilor_runner.gateway import Gateway
@@ -117,7 +115,6 @@ def compose(
         message = f"{settled.complaint}; {message}" if message else settled.complaint
     if exit_code is None:
         exit_code = outcome.exit_code if settled.complaint is None else ExitCode.NOT_RECORDED
-    text = without_marker(legible(outcome.text or "")) if outcome.status == "completed" else outcome.text
     return RunReport(
         execution_id=settings.execution_id,
         task_id=settings.task_id,
@@ -128,7 +125,7 @@ def compose(
         agent_exit_code=outcome.agent_exit_code,
         reason=outcome.reason,
         message=one_line(message, _MESSAGE_LIMIT),
-        summary=one_line(text, SUMMARY_LIMIT),
+        summary=one_line(answer_of(outcome), SUMMARY_LIMIT),
         scheduled_at=settings.scheduled_at,
         started_at=finished.started_at,
         completed_at=finished.completed_at,

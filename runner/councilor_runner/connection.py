@@ -57,7 +57,9 @@ class Reply:
 def http_client(headers: Mapping[str, str], token: str | None, trust: ssl.SSLContext | bool) -> httpx.AsyncClient:
     """Return the client for both services; the extra headers and the token are for a proxy in front of them."""
     credentials = {"Authorization": f"Bearer {token}"} if token else {}
-    return httpx.AsyncClient(headers={**headers, **credentials}, follow_redirects=False, verify=trust)
+    # Not compressed: a small answer may become one that the memory does not hold.
+    headers = {"Accept-Encoding": "identity", **headers, **credentials}
+    return httpx.AsyncClient(headers=headers, follow_redirects=False, verify=trust)
 
 
 async def request(
@@ -82,7 +84,8 @@ async def request(
             return Reply(response.status_code, response.headers, await _json_body(response, limits))
     except TimeoutError:
         raise NoAnswerError(f"{peer.name} did not answer in full within {seconds:g} s", sent=True) from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
+        # The client lets errors of an encrypted stream through as they are.
         raise _no_answer(error, peer) from None
 
 
@@ -102,9 +105,9 @@ async def _json_body(response: httpx.Response, limits: ExcerptLimits) -> object:
 
 def _no_answer(error: Exception, peer: Peer) -> NoAnswerError:
     sent = not isinstance(error, _NOTHING_SENT)
-    problem = tls_problem(error, peer)
+    problem = None if sent else tls_problem(error, peer)
     if problem is not None:
-        return NoAnswerError(problem, AnswerKind.TLS_FAILED, sent=sent)
+        return NoAnswerError(problem, AnswerKind.TLS_FAILED, sent=False)
     if isinstance(error, httpx.ProxyError):
         return _refused_by_proxy(error, peer)
     if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | httpx.LocalProtocolError):

@@ -54,6 +54,11 @@ def _trust(environment: MutableMapping[str, str], ca_file: Path) -> None:
         # The ConfigMap is optional: namespaces whose connections need no private authority do without.
         logs.info("no private certificate authority: the ConfigMap does not exist, or has no ca.crt")
         return
+    except OSError as error:
+        raise SettingsError(
+            f"ca.crt in the ConfigMap of certificate authorities cannot be read ({type(error).__name__})",
+            Reason.TLS_FAILED,
+        ) from None
     own = "\n".join(_CERTIFICATE.findall(text))
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=own)

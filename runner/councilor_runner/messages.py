@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from councilor_runner.contract import CouncilorRef, Severity
 from councilor_runner.legible import legible
+from councilor_runner.outcome import Outcome
 from councilor_runner.records import Finished, PreviousRun
 from councilor_runner.settings import Settings
 from councilor_runner.verdict import without_marker
@@ -61,7 +62,7 @@ def compose(
     where = f"{councilor.namespace}/{councilor.name}"
     title = one_line(councilor.title, TITLE_LIMIT // 2)
     named = f"{title} ({where})" if title and title != councilor.name else where
-    answer = without_marker(outcome.text or "") if outcome.status == "completed" else outcome.text or ""
+    answer = answer_of(outcome)
     known = one_line(agent.display_name, TITLE_LIMIT // 2)
     facts = [
         _verdict(finished, severity, recovered_from),
@@ -84,15 +85,19 @@ def compose(
 def summary(finished: Finished, severity: Severity, recovered_from: PreviousRun | None, limit: int) -> str | None:
     """Return the essentials on one line of at most `limit` characters, for where there is no room for more."""
     outcome = finished.outcome
-    if outcome.status == "error":
-        words = outcome.message or outcome.text or str(outcome.reason)
-    else:
-        words = without_marker(outcome.text or "")
+    known = outcome.message or outcome.text or str(outcome.reason)
+    words = known if outcome.status == "error" else answer_of(outcome)
     word = verdict_word(severity, recovered_from)
     if recovered_from is not None:
         word += f" from {recovered_from.severity}"
     line = one_line(words, limit)
     return one_line(f"{word}: {line}" if line else word, limit)
+
+
+def answer_of(outcome: Outcome) -> str:
+    """Return what the agent said as people are to see it; the verdict's marker line says nothing more."""
+    text = legible(outcome.text or "")
+    return without_marker(text) if outcome.status == "completed" else text
 
 
 def verdict_word(severity: Severity, recovered_from: PreviousRun | None) -> str:

@@ -116,9 +116,7 @@ async def _deliver(
     try:
         return await deliver(channels, book, message, interruption)
     except Exception as error:
-        # The run is recorded and counted by now: nothing that happens here may end it otherwise.
-        logs.error("notifications not sent", error)
-        return dict.fromkeys(channels, f"internal error ({type(error).__name__}); the runner's log tells where")
+        return _not_sent(channels, error)
 
 
 async def _post(
@@ -135,5 +133,13 @@ async def _post(
                 reason = await gateway.post_event(event)
         except TimeoutError:
             reason = "the gateway did not answer in time"
+        except Exception as error:
+            return _not_sent(channels, error)
     # Panel and toast are two views of the same event: posting it for each would show it twice.
     return dict.fromkeys(channels, reason)
+
+
+def _not_sent(channels: list[str], error: Exception) -> dict[str, str | None]:
+    # The run is recorded and counted by now: nothing that happens here may end it otherwise.
+    logs.error("notifications not sent", error)
+    return dict.fromkeys(channels, f"internal error ({type(error).__name__}); the runner's log tells where")

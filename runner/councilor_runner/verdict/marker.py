@@ -26,7 +26,8 @@ _WORDS: dict[Severity, tuple[str, ...]] = {
 
 SEVERITIES: dict[str, Severity] = {word: severity for severity, words in _WORDS.items() for word in words}
 
-_DECORATION = r"[\s*_`~>#\-+•=]*"
+# Possessive: rules of asterisks would be tried in every division.
+_DECORATION = r"[\s*_`~>#\-+•=]*+"
 # Symbols in front of the word: an emoji, brackets, more decoration.
 _SYMBOLS = r"(?:[^\w\n|/]|_)*"
 _KEY = r"(?P<key>severity|severidade|verdict|veredito|veredicto|status)"

@@ -15,7 +15,8 @@ from councilor_runner.verdict.text import shorten
 MENTION = "§"
 """Stands where something was named."""
 
-_LONGEST_READ = 60_000
+LONGEST_READ = 60_000
+"""Characters that are read, half from either end."""
 _LONGEST_LINE = 2_000
 """Longer lines are read in pieces: patterns that look for a closing quote must not search a megabyte for it."""
 
@@ -63,21 +64,31 @@ _ZERO_COUNT = re.compile(
 )
 
 
-def statements(text: str) -> list[str]:
-    """Return the sentences and lines of a text, rid of what they only name, of ticked items and of counts of zero."""
-    sentences = (_without_zero_counts(sentence) for sentence in _SENTENCE_END.split(_named_only_removed(text)))
+def statements(text: str, *, identifiers: bool = False) -> list[str]:
+    """Return the sentences and lines of a text, rid of what they only name, of ticked items and of counts of zero.
+
+    With `identifiers` these stay, for who looks for one of them.
+    """
+    said = _named_only_removed(text, identifiers=identifiers)
+    sentences = (_without_zero_counts(sentence) for sentence in _SENTENCE_END.split(said))
     return [sentence for sentence in sentences if sentence]
 
 
-def _named_only_removed(text: str) -> str:
-    text = _LONG_LINE.sub(r"\g<0>\n", shorten(text, _LONGEST_READ))
+def has_identifier(text: str) -> bool:
+    """Whether some of a text is an identifier, an option or a path."""
+    return _IDENTIFIER.search(text) is not None
+
+
+def _named_only_removed(text: str, *, identifiers: bool) -> str:
+    text = _LONG_LINE.sub(r"\g<0>\n", shorten(text, LONGEST_READ))
     text = _FENCE_LINE.sub("", text)
     text = _TICKED.sub("", text)
     text = _UNTICKED.sub("\n☐ ", text)
     text = _CODE_SPAN.sub(f" {MENTION} ", text)
     text = _JSON_PAIR.sub(lambda pair: f"\n{pair[1].replace('_', ' ').replace('-', ' ')}: {_value(pair[2])}\n", text)
     text = _JSON_SYMBOLS.sub("", _QUOTATION.sub(f" {MENTION} ", text))
-    text = _IDENTIFIER.sub(f" {MENTION} ", text)
+    if not identifiers:
+        text = _IDENTIFIER.sub(f" {MENTION} ", text)
     return _MARKUP.sub("", text)
 
 

@@ -17,13 +17,12 @@ def severity_without_marker(
     text: str, rules: VerdictRules
 ) -> tuple[Severity, Literal["keywords", "reading", "default"]]:
     """Return the severity and what it rests on."""
-    said = statements(text)
-    if rules.error_keywords is not None and asserted(rules.error_keywords, said):
+    if rules.error_keywords is not None and asserted(rules.error_keywords, text):
         return "error", "keywords"
-    if rules.warning_keywords is not None and asserted(rules.warning_keywords, said):
+    if rules.warning_keywords is not None and asserted(rules.warning_keywords, text):
         return "warning", "keywords"
     # What is left is the severity without a list of its own.
-    read = severity_of_statements(said) or "success"
+    read = severity_of_statements(statements(text)) or "success"
     if rules.error_keywords is None and read == "error":
         return "error", "reading"
     if rules.warning_keywords is None and read != "success":

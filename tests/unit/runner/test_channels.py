@@ -4,11 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from councilor_runner.bookkeeping import INTERRUPTED_BUDGET_SECONDS
-from councilor_runner.channels import ADDRESS_LIMIT, INTERRUPTED_SECONDS, AddressBook, _without_mentions
-from councilor_runner.completion import _INTERRUPTED_LOOK_BACK_SECONDS
-from councilor_runner.contract import GRACE_SECONDS
-from councilor_runner.store import OPERATION_SECONDS
+from councilor_runner.channels import ADDRESS_LIMIT, AddressBook, _without_mentions
 
 EXAMPLE = "write an Apprise URL such as mailtos://user:password@example.com"
 
@@ -59,9 +55,3 @@ def test_a_key_that_is_no_file(tmp_path: Path) -> None:
 def test_nobody_is_called(text: str, sent: str) -> None:
     assert _without_mentions(text) == sent
     assert sent.replace("\u200b", "") == text
-
-
-def test_everything_after_a_signal_fits_into_the_grace_period() -> None:
-    closing = 1.0
-    spent = INTERRUPTED_BUDGET_SECONDS + OPERATION_SECONDS + _INTERRUPTED_LOOK_BACK_SECONDS + INTERRUPTED_SECONDS
-    assert spent + closing < GRACE_SECONDS

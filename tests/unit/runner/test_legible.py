@@ -15,6 +15,10 @@ from councilor_runner.verdict import judge
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        # What has no end is no sequence: only its beginning goes, and never a line below it.
+        ("fine \x1b]0;title\nmore\nSEVERITY: error", "fine 0;title\nmore\nSEVERITY: error"),
+        ("fine â\x80\x9dok.\nSEVERITY: error", "fine âok.\nSEVERITY: error"),
+        ("\x90one\x98two", "onetwo"),
         ("plain\n\ttext\r\n", "plain\n\ttext\r\n"),
         ("\x1b[31mred\x1b[0m", "red"),
         ("\x1b[1;38;5;208mbold\x1b[m", "bold"),

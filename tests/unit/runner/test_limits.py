@@ -11,7 +11,7 @@ from councilor_operator.builders import (
     START_AND_RECORD_SECONDS,
     job_deadline_seconds,
 )
-from councilor_runner import __main__, bookkeeping, gateway, notifications, store
+from councilor_runner import __main__, bookkeeping, channels, completion, gateway, notifications, store
 from councilor_runner.conductor import SYNCHRONOUS_MARGIN_SECONDS
 from councilor_runner.connection import ANSWER_SECONDS, CONNECT_SECONDS
 from councilor_runner.contract import ENV_CONTRACT, GRACE_SECONDS, PROMPT_LIMIT
@@ -24,7 +24,7 @@ CLAIM = 4 * store.OPERATION_SECONDS
 LAST_LOOK = 2 * gateway.POLL_SECONDS + store.OPERATION_SECONDS
 # Writing is given up when the budget is over, but not in the middle of an operation.
 RECORD = bookkeeping.BUDGET_SECONDS + store.OPERATION_SECONDS
-TELL = store.OPERATION_SECONDS + notifications.SECONDS
+TELL = completion._LOOK_BACK_SECONDS + max(notifications.SECONDS, channels.SECONDS)
 
 
 def test_the_runner_ends_before_its_job_is_ended() -> None:
@@ -42,8 +42,8 @@ def test_the_jobs_deadline_follows_from_the_councilors(seconds: int, retries: in
 
 def test_an_interrupted_runner_ends_before_it_is_killed() -> None:
     record = bookkeeping.INTERRUPTED_BUDGET_SECONDS + store.OPERATION_SECONDS
-    assert record + notifications.SECONDS + __main__._CLOSING_SECONDS <= GRACE_SECONDS
-    assert record + TELL + __main__._CLOSING_SECONDS < GRACE_PERIOD_SECONDS
+    tell = completion._INTERRUPTED_LOOK_BACK_SECONDS + notifications.INTERRUPTED_SECONDS
+    assert record + tell + __main__._CLOSING_SECONDS < GRACE_SECONDS < GRACE_PERIOD_SECONDS
 
 
 def test_a_connection_is_given_up_before_the_answer_is() -> None:

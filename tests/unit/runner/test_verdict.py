@@ -164,6 +164,14 @@ def test_own_keywords_replace_the_built_in_ones() -> None:
     assert judge("`vetado` is a column; vetados is another word.", rules) == Verdict("success", "default")
 
 
+@pytest.mark.parametrize("keyword", ["BUILD_FAILED", "schema.sql", "a/b", "--force"])
+def test_a_keyword_may_be_an_identifier(keyword: str) -> None:
+    rules = VerdictRules(error_keywords=("vetado", keyword))
+    assert judge(f"Result: {keyword} in stage 2.", rules) == Verdict("error", "keywords")
+    assert judge(f"Result: no {keyword} in stage 2.", rules).severity != "error"
+    assert judge(f"See `{keyword}`.", rules).severity != "error"
+
+
 def test_own_keywords_are_no_patterns() -> None:
     assert judge("abc", VerdictRules(error_keywords=("a.c", "(", ""), warning_keywords=())).severity == "success"
     assert judge("it says a.c", VerdictRules(error_keywords=("says a",), warning_keywords=())).severity == "success"
@@ -174,7 +182,28 @@ def test_own_error_keywords_leave_the_warnings_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["`", '"', "(", "a_", "- ", "no ", "> > ", " ", "\n", "status ", "```\n", "[ ] ", "é"]
+    "piece",
+    [
+        "`",
+        '"',
+        "(",
+        "a_",
+        "- ",
+        "no ",
+        "*" * 480 + "\n",
+        "0 ",
+        "errors ",
+        "from 1 ",
+        "1 of ",
+        "target ",
+        "> > ",
+        " ",
+        "\n",
+        "status ",
+        "```\n",
+        "[ ] ",
+        "é",
+    ],
 )
 def test_long_answers_are_read_in_bounded_time(piece: str) -> None:
     # Without bounds several of these take hours; a regular expression at work can only be ended from outside.
