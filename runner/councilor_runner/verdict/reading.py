@@ -1,8 +1,8 @@
 """How an answer without a marker line reads: as success, warning or error. Pure.
 
 Reports of agents say the same things in endlessly many ways, and a list of words written by hand judges the texts it
-was written for. So the words were weighed by what some twelve thousand reports, labelled by severity, say with them; the
-weights are in `weights.tsv`, a generated file (`make verdict`), one feature to a line, so that anybody can look up
+was written for. So the words were weighed by what some twelve thousand reports, labelled by severity, say with them.
+The weights are in `weights.tsv`, a generated file (`make verdict`), one feature to a line, so that anybody can look up
 what a word is held to mean.
 
 A text's score for a severity is the sum of its features' weights, the rarer features counting more, divided by what
