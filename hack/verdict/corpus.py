@@ -1,6 +1,6 @@
 """The labelled reports: what is learned from, kept by author.
 
-`hack/verdict/corpus/<author>.jsonl` holds one report to a line: `lang` (pt, en), `severity`, `text`. They were written
+`hack/verdict/reports/<author>.jsonl` holds one report to a line: `lang` (pt, en), `severity`, `text`. They were written
 for this purpose, without marker lines. Each author wrote apart from the others; so how well one author's reports are
 judged by what the others wrote tells how well reports never seen will be.
 """
@@ -16,7 +16,7 @@ from councilor_runner.verdict.marker import severity_of_marker
 from councilor_runner.verdict.statements import statements
 from councilor_runner.verdict.text import normalise
 
-FOLDER = Path(__file__).parent / "corpus"
+FOLDER = Path(__file__).parent / "reports"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,10 @@ _REASON_LIMIT = 500
 _TOO_LONG_TO_LOOK_AT = 20
 """Times a limit: of a text of megabytes only the part is read that can be shown."""
 
-# Separators that chats show in their own ways, and halves of characters, which no encoding takes.
-_UNPRINTABLE = re.compile("[\x0b\x0c\x1c-\x1f\x85\u2028\u2029\ufffe\uffff\ud800-\udfff]")
+_LINE_BREAK = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+"""Chats show the rarer ones in their own ways."""
+# With the halves of characters, which no encoding takes.
+_UNPRINTABLE = re.compile("[\x1f\ufffe\uffff\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,7 @@ def verdict_word(severity: Severity, recovered_from: PreviousRun | None) -> str:
 
 def printable(text: str) -> str:
     """Return a text without terminal colours and control characters; line breaks and tabs stay."""
-    return _UNPRINTABLE.sub("", legible(text).replace("\r\n", "\n").replace("\r", "\n"))
+    return _UNPRINTABLE.sub("", _LINE_BREAK.sub("\n", legible(text)))
 
 
 def one_line(text: str | None, limit: int) -> str | None:
