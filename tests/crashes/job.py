@@ -125,13 +125,14 @@ def run_overtaken(site: Site, scenario: Scenario, setup: RunnerSetup, point: Poi
 
     with site.exchange.tap(site.upstreams(scenario), Blow(point, nothing, "hold")) as tap:
         pod = _start(setup, tap)
-        wait_for(lambda: tap.struck.is_set() or not pod.alive)
-        if not tap.struck.is_set():
-            return JobEnd(pod.finish(), reached=False, messages=tap.messages)
-        second = copy.deepcopy(setup)
-        other = _report(site, second) if report else run_job(site, scenario, second, ()).last
-        site.exchange.do(tap.let_go())
-        pod.finish()
+        with _ended(pod):
+            wait_for(lambda: tap.struck.is_set() or not pod.alive)
+            if not tap.struck.is_set():
+                return JobEnd(pod.finish(), reached=False, messages=tap.messages)
+            second = copy.deepcopy(setup)
+            other = _report(site, second) if report else run_job(site, scenario, second, ()).last
+            site.exchange.do(tap.let_go())
+            pod.finish()
     if pod.exit_code == ExitCode.TEMPORARY:
         # On a busy machine it was held up for longer than it waits for an answer: another one follows.
         pod = run_job(site, scenario, setup, ()).last
@@ -158,6 +159,17 @@ def _report(site: Site, setup: RunnerSetup) -> RunnerProcess:
     if pod.exit_code != ExitCode.COMPLETED:
         raise EndlessJobError(f"the report Job ended with {pod.exit_code}")
     return pod
+
+
+@contextlib.contextmanager
+def _ended(pod: RunnerProcess) -> Iterator[None]:
+    """Leave no process behind, whatever goes wrong inside the block."""
+    try:
+        yield
+    finally:
+        if pod.alive:
+            pod.strike()
+            pod.finish()
 
 
 def _let_go(site: Site, tap: Tap) -> None:
@@ -211,14 +223,15 @@ def _killed_around_last_word(setup: RunnerSetup, tap: Tap, place: LastWord) -> t
     os.mkfifo(fifo)
     try:
         pod = _start(setup, tap, **{contracts.ENV_TERMINATION_MESSAGE_PATH: str(fifo)})
-        wait_for(lambda: tap.deserted.is_set() or not pod.alive)
-        if place is not LastWord.BEFORE:
-            with fifo.open("rb") as reader:
-                if place is LastWord.WRITTEN:
-                    reader.read()
+        with _ended(pod):
+            wait_for(lambda: tap.deserted.is_set() or not pod.alive)
+            if place is LastWord.BEFORE:
                 pod.strike()
-        else:
-            pod.strike()
-        return pod.finish(), True
+            else:
+                with fifo.open("rb") as reader:
+                    if place is LastWord.WRITTEN:
+                        reader.read()
+                    pod.strike()
+            return pod.finish(), True
     finally:
         fifo.unlink()

@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -30,14 +30,13 @@ _starting: Final = threading.Lock()
 
 @dataclass(frozen=True)
 class Site:
-    """Servers, and the loop of the taps before them. `alone` is held by whoever disturbs the servers themselves."""
+    """Servers, and the loop of the taps before them."""
 
     mongod: Mongod
     stub: StubConductor
     database: Database[dict[str, Any]]
     exchange: Exchange
     directory: Path
-    alone: threading.Lock = field(default_factory=threading.Lock)
 
     def setup(self, scenario: Scenario) -> RunnerSetup:
         """Return the setup of a new run; its agent exists and knows its answer, unless it is not to exist."""
