@@ -9,6 +9,7 @@ from typing import Literal
 
 from councilor_runner.contract import Severity, VerdictRules
 from councilor_runner.verdict.keywords import asserted
+from councilor_runner.verdict.labels import severity_of_labels
 from councilor_runner.verdict.reading import severity_of_statements
 from councilor_runner.verdict.statements import statements
 
@@ -22,9 +23,10 @@ def severity_without_marker(
     if rules.warning_keywords is not None and asserted(rules.warning_keywords, text):
         return "warning", "keywords"
     # What is left is the severity without a list of its own.
-    read = severity_of_statements(statements(text)) or "success"
-    if rules.error_keywords is None and read == "error":
+    said = statements(text)
+    label, read = severity_of_labels(said), severity_of_statements(said)
+    if rules.error_keywords is None and "error" in (label, read):
         return "error", "reading"
-    if rules.warning_keywords is None and read != "success":
+    if rules.warning_keywords is None and {"warning", "error"} & {label, read}:
         return "warning", "reading"
     return "success", "default"

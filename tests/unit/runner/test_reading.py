@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from councilor_runner.contract import VerdictRules
 from councilor_runner.verdict import judge, reading
 from councilor_runner.verdict.features import features
+from councilor_runner.verdict.labels import severity_of_labels
 from councilor_runner.verdict.reading import WHOLE, Weights, severity_of_statements
 from councilor_runner.verdict.statements import MENTION, statements
 from councilor_runner.verdict.text import normalise
@@ -119,6 +120,29 @@ def test_what_is_ticked_counted_as_zero_or_only_named_never_raises_a_verdict(
     with_it = [*lines[:place], harmless, *lines[place:]]
     before, after = (judge("\n".join(text), BUILT_IN).severity for text in (lines, with_it))
     assert SEVERITIES.index(after) <= SEVERITIES.index(before)
+
+
+@pytest.mark.parametrize(
+    ("text", "severity"),
+    [
+        ("129 lidas.\nAtenção: a dependência `fast-xml` mudou de licença.", "warning"),
+        ("- **Aviso:** o certificado vence em 20 dias", "warning"),
+        ("⚠️ Warning: disk at 82 %", "warning"),
+        ("2. Ponto de atenção: índice grande", "warning"),
+        ("Critical: disk full", "error"),
+        ("> **Erro grave:** a réplica parou", "error"),
+        ("Atenção: um\nErro: dois", "error"),
+        # Of nothing, in the middle, of something else.
+        ("Erro: 0\nAtenção: nenhuma\nWarning: none", None),
+        ("- [x] Erro: login", None),
+        ("The message `Error: no such file` is explained.", None),
+        ("Alertas: 2, ambos tratados", None),
+        ("Error handling: sound", None),
+        ("A label such as error: is common", None),
+    ],
+)
+def test_labels(text: str, severity: str | None) -> None:
+    assert severity_of_labels(said(text)) == severity
 
 
 def test_many_good_statements_do_not_outweigh_a_bad_one() -> None:
