@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from councilor_runner.verdict import reading
-from councilor_runner.verdict.reading import SEVERITIES, Weights
+from councilor_runner.verdict.reading import Weights, severity_of_statements
 from hack.verdict.corpus import Report, read_corpus
 from hack.verdict.training import learn
 
@@ -37,18 +37,15 @@ def evaluate(reports: list[Report]) -> None:
 
 
 def _print(name: str, weights: Weights, reports: list[Report]) -> Counter[bool]:
-    right = Counter(_judged(weights, report) == report.severity for report in reports)
+    right = Counter(
+        (severity_of_statements(report.statements, weights) or "success") == report.severity for report in reports
+    )
     print(_line(name, right), flush=True)
     return right
 
 
 def _line(name: str, right: Counter[bool]) -> str:
-    return f"{name:12} {right[True]:5} of {right.total():5} right: {right[True] / right.total():.1%}"
-
-
-def _judged(weights: Weights, report: Report) -> str:
-    scores = weights.scores(report.features)
-    return SEVERITIES[scores.index(max(scores))]
+    return f"{name:22} {right[True]:5} of {right.total():5} right: {right[True] / right.total():.1%}"
 
 
 if __name__ == "__main__":

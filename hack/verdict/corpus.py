@@ -21,20 +21,22 @@ FOLDER = Path(__file__).parent / "reports"
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A labelled report; `features` are those the reading sees."""
+    """A labelled report; `statements` are what the reading gets of it, `features` what it sees in them as a whole."""
 
     author: str
     language: str
     severity: Severity
-    text: str
+    statements: tuple[str, ...]
     features: frozenset[str]
 
 
 def read_corpus(files: Iterable[Path] | None = None) -> list[Report]:
     """Return the reports, in the order of authors and lines; those with a marker line are left out."""
-    return [
-        Report(path.stem, row["lang"], row["severity"], row["text"], features(statements(normal)))
-        for path in sorted(files or FOLDER.glob("*.jsonl"))
-        for row in map(json.loads, path.read_text(encoding="utf-8").splitlines())
-        if severity_of_marker(normal := normalise(row["text"])) is None
-    ]
+    reports = []
+    for path in sorted(files or FOLDER.glob("*.jsonl")):
+        for row in map(json.loads, path.read_text(encoding="utf-8").splitlines()):
+            text = normalise(row["text"])
+            if severity_of_marker(text) is None:
+                said = tuple(statements(text))
+                reports.append(Report(path.stem, row["lang"], row["severity"], said, features(said)))
+    return reports

@@ -6,9 +6,9 @@ The weights are in `weights.tsv`, a generated file (`make verdict`), one feature
 what a word is held to mean.
 
 A text's score for a severity is the sum of its features' weights, the rarer features counting more, divided by what
-the text's features could amount to at most: a long report is no worse than a short one. The highest score wins. A
-report of many statements is read in overlapping parts and is as severe as its severest part, because nine good
-paragraphs do not outweigh a broken backup; a part has to be clear to count.
+the text's features could amount to at most: a long statement is no worse than a short one. The highest score wins. A
+report is read three statements at a time and is as severe as its severest part, because nine good paragraphs do not
+outweigh a broken backup; of several parts one has to be clear to count.
 """
 
 import math
@@ -22,14 +22,12 @@ from councilor_runner.verdict.features import features
 SEVERITIES: tuple[Severity, ...] = ("success", "warning", "error")
 SCALE: dict[str, float] = {"s": 1.0, "b": 1.0, "c": 0.5, "n": 2.0}
 """How much a feature counts by its kind: a word has many pieces, and few words have a number."""
-WHOLE = 14
-"""Statements that are read as one; of more, overlapping parts."""
-_PART = 5
-_STEP = 2
+PART = 3
+"""Statements that are read together."""
 UNIT = 100
 """Weights are stored as whole numbers of this fraction."""
-_CLEAR = 0.4
-"""By how much a part of a long report has to read worse than the next better severity."""
+_CLEAR = 0.5
+"""By how much a part of a report has to read worse than the next better severity."""
 
 
 class Weights:
@@ -53,7 +51,7 @@ class Weights:
         square = 0.0
         # In a fixed order, because the order of additions shows in their last digits.
         for name in sorted(found):
-            line = self._find(name.encode())
+            line = self._find(name.encode(errors="replace"))
             if line is not None:
                 occurrences, *weights = line
                 value = weight_of(name, occurrences, self._reports)
@@ -81,17 +79,17 @@ def weight_of(feature: str, occurrences: int, reports: int) -> float:
     return SCALE[feature[0]] * (1 + math.log((1 + reports) / (1 + occurrences)))
 
 
-def severity_of_statements(statements: Sequence[str]) -> Severity | None:
-    """Return how the statements read, None when there are none."""
+def severity_of_statements(statements: Sequence[str], weights: Weights | None = None) -> Severity | None:
+    """Return how the statements read, None when there are none; `weights` other than those of the generated file."""
     if not statements:
         return None
-    if len(statements) <= WHOLE:
-        scores = _weights().scores(features(statements))
-        return SEVERITIES[scores.index(max(scores))]
+    weights = weights or _weights()
     parts = [
-        _weights().scores(features(statements[start : start + _PART]))
-        for start in range(0, len(statements) - _PART + _STEP, _STEP)
+        weights.scores(features(statements[start : start + PART]))
+        for start in range(max(1, len(statements) - PART + 1))
     ]
+    if len(parts) == 1:
+        return SEVERITIES[parts[0].index(max(parts[0]))]
     if max(error - max(success, warning) for success, warning, error in parts) > _CLEAR:
         return "error"
     return "warning" if max(max(warning, error) - success for success, warning, error in parts) > _CLEAR else "success"

@@ -23,20 +23,23 @@ _LONGEST_LINE = 2_000
 _LONG_LINE = re.compile(rf"[^\n]{{{_LONGEST_LINE}}}")
 _FENCE_LINE = re.compile(r"^[ >]*(?:`{3,}|~{3,})[^\n]*$", re.MULTILINE)
 _ITEM = r"^[ >]*(?:[-*+•]|\d+[.)])?\s*"
-_TICKED = re.compile(rf"{_ITEM}(?:\[x\]|☑)[^\n]*$", re.MULTILINE)
+_TICKED = re.compile(rf"{_ITEM}(?:\[\s?[x✓✔✅]\s?\]|☑|✅\s*\[x\])[^\n]*$", re.MULTILINE)
 _UNTICKED = re.compile(rf"{_ITEM}(?:\[ \]|☐)", re.MULTILINE)
+_FIGURE = re.compile(r"\W*\d*\W*")
 _CODE_SPAN = re.compile(r"(`+)(?!`)[^\n]*?[^`]\1(?!`)")
 _JSON_PAIR = re.compile(r'"([\w-]+)"\s*:\s*("[^"\n]*"|\[\s*\]|\{\s*\}|-?[\d.]+|null|true|false)')
 _JSON_SYMBOLS = re.compile(r"^[\s{}\[\],]+$", re.MULTILINE)
 _QUOTATION = re.compile(r'“[^”\n]*”|«[^»\n]*»|"[^"\n]*"(?!\s*:)')
 _IDENTIFIER = re.compile(
-    r"(?<![\w])(?:[\w@~.-]*[\w~]?(?:[/\\][\w@.~*-]+|::|_)[\w@./\\:~*-]*"  # a/path, c::name, snake_case
+    r"(?<![\w])(?!\d+/\d+(?![\w/])|n/a\b)"  # 3/12 is a share
+    r"(?:[\w@~.-]*[\w~]?(?:[/\\][\w@.~*-]+|::|_)[\w@./\\:~*-]*"  # a/path, c::name, snake_case
     r"|\.\w[\w-]*|--\w[\w-]*"  # .css-class, --option
     r"|\w+(?:\.\w*[a-z_]\w*)+\b)"  # module.name, file.txt
 )
 _MARKUP = re.compile(r"\*\*|__|[#>]+(?=\s)")
+_SPACES = re.compile(r"[^\S\n]+")
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
-_CLAUSE_END = re.compile(r"\s*[,;|]\s*|\s+(?:and|e|ou|or)\s+(?=0\b|zero\b)")
+_CLAUSE_END = re.compile(r"\s*(?:,(?!\d)|[;|])\s*|\s+(?:and|e|ou|or)\s+(?=0\b|zero\b)")
 
 _TROUBLE = (
     r"(?:err(?:or|o)s?|errored|fail(?:s|ed|ures?|ing)?|falh(?:as?|ou|aram)|warn(?:ings?)?|avisos?|alert(?:s|as?)?|"
@@ -50,17 +53,20 @@ _TROUBLE = (
     r"restarts?|reinicios?|retries|retentativas|outages?|quedas?|anomal(?:y|ies|ias?)|outliers?|bugs?|defects?|defeitos?|"
     r"deprecat(?:ed|ions?)|depreciad[oa]s?|expired|vencid[oa]s?|expirad[oa]s?|overdue|atrasad[oa]s?|outdated|"
     r"desatualizad[oa]s?|pending|pendentes?|pendencias?|blocked|bloquead[oa]s?|corrupt(?:ed|ions?)|corrompid[oa]s?|"
-    r"stale|obsolet[eoa]s?|unused|todos?|fixmes?|denied|negad[oa]s?|5xx|4xx)"
+    r"atencao|caution|attention|stale|obsolet[eoa]s?|unused|todos?|fixmes?|denied|negad[oa]s?|5xx|4xx)"
 )
 _SAYS = re.compile(rf"[^\W_]|[^\x00-\x7f{MENTION}]")
 """A word, a number or a symbol such as an emoji."""
 _ZERO = r"(?:0+(?:[.,]0+)?\s?%?|zero)"
-_NOTHING = rf"(?:{_ZERO}|\[\s*\]|none|nenhum[ao]?|nil|n/a)"
+_OF_ALL = r"(?:\s?/\s?\d+|\s+(?:out of|of|de)\s+\d+)?"
+_NOTHING = rf"(?:{_ZERO}{_OF_ALL}|\[\s*\]|\{{\s*\}}|none|nenhum[ao]?|nil|null|no|nao|false|n/a|-)"
+_DECORATION = rf"[^\w{MENTION}]*+"
+_SEPARATOR = r"(?:[:=|(\u2013\u2014\u2192]|->|=>|\.{2,}:?)?"
 _ZERO_COUNT = re.compile(
-    rf"{_ITEM[1:]}\|?\s*(?:"
-    rf"{_ZERO}(?:\s+[\w-]+){{0,2}}?\s+{_TROUBLE}(?:[\s/-]+[\w-]+){{0,3}}"  # 0 failed, 0 new errors in the log
-    rf"|(?:[\w-]+\s+){{0,3}}{_TROUBLE}(?:\s+[\w()-]+){{0,5}}\s*[:=|]?\s*{_NOTHING}"  # errors in the log: none
-    r")[\s.!|✅]*"
+    rf"(?:{_DECORATION}\d+[.)])?{_DECORATION}(?:"
+    rf"{_ZERO}{_OF_ALL}(?:\s+[\w-]+){{0,2}}?\s+{_TROUBLE}(?:[\s/-]+[\w-]+){{0,3}}"  # 0 failed, 0 new errors in the log
+    rf"|(?:[\w-]+\s+){{0,3}}{_TROUBLE}(?:\s+[\w()-]+){{0,5}}\s*{_SEPARATOR}\s*{_NOTHING}"  # errors in the log: none
+    rf"){_DECORATION}"
 )
 
 
@@ -70,7 +76,7 @@ def statements(text: str, *, identifiers: bool = False) -> list[str]:
     With `identifiers` these stay, for who looks for one of them.
     """
     said = _named_only_removed(text, identifiers=identifiers)
-    sentences = (_without_zero_counts(sentence) for sentence in _SENTENCE_END.split(said))
+    sentences = (_without_zero_counts(sentence.strip()) for sentence in _SENTENCE_END.split(said))
     return [sentence for sentence in sentences if sentence]
 
 
@@ -84,12 +90,18 @@ def _named_only_removed(text: str, *, identifiers: bool) -> str:
     text = _FENCE_LINE.sub("", text)
     text = _TICKED.sub("", text)
     text = _UNTICKED.sub("\n☐ ", text)
-    text = _CODE_SPAN.sub(f" {MENTION} ", text)
+    text = _CODE_SPAN.sub(_named, text)
     text = _JSON_PAIR.sub(lambda pair: f"\n{pair[1].replace('_', ' ').replace('-', ' ')}: {_value(pair[2])}\n", text)
-    text = _JSON_SYMBOLS.sub("", _QUOTATION.sub(f" {MENTION} ", text))
+    text = _JSON_SYMBOLS.sub("", _QUOTATION.sub(_named, text))
     if not identifiers:
         text = _IDENTIFIER.sub(f" {MENTION} ", text)
-    return _MARKUP.sub("", text)
+    # One space each: patterns with several optional gaps would divide many in every way.
+    return _SPACES.sub(" ", _MARKUP.sub("", text))
+
+
+def _named(match: re.Match[str]) -> str:
+    # A figure says something, however it is set.
+    return match[0].strip('`"“”«»') if _FIGURE.fullmatch(match[0]) else f" {MENTION} "
 
 
 def _value(text: str) -> str:
@@ -100,7 +112,7 @@ def _without_zero_counts(sentence: str) -> str:
     if not _SAYS.search(sentence) or _ZERO_COUNT.fullmatch(sentence):
         return ""
     if "0" not in sentence and "zero" not in sentence:
-        return sentence.strip()
+        return sentence
     clauses = [clause for clause in _CLAUSE_END.split(sentence) if clause and not _ZERO_COUNT.fullmatch(clause)]
     kept = ", ".join(clauses).strip(" ,;|-*•")
     return kept if _SAYS.search(kept) else ""

@@ -12,7 +12,7 @@ from councilor_runner.contract import VerdictRules
 from councilor_runner.verdict import judge, reading
 from councilor_runner.verdict.features import features
 from councilor_runner.verdict.labels import severity_of_labels
-from councilor_runner.verdict.reading import WHOLE, Weights, severity_of_statements
+from councilor_runner.verdict.reading import PART, Weights, severity_of_statements
 from councilor_runner.verdict.statements import MENTION, statements
 from councilor_runner.verdict.text import normalise
 from hack.verdict.corpus import FOLDER, read_corpus
@@ -149,7 +149,7 @@ def test_many_good_statements_do_not_outweigh_a_bad_one() -> None:
     good = [
         line for line in said("All green.\nBackups complete.\nNo open incidents.\nEvery test passed.") for _ in "12345"
     ]
-    assert len(good) > WHOLE
+    assert len(good) > PART
     assert severity_of_statements(good) == "success"
     bad = "the backup failed and the database is corrupted, production is down."
     for place in (0, len(good) // 2, len(good)):

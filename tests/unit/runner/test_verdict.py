@@ -53,6 +53,29 @@ MARKERS = [
     ("SEVERITY:error", "error"),
     ("  SEVERITY :  error  ", "error"),
     ("Severidade: bem-sucedida", "success"),
+    ("[SEVERITY: warning]", "warning"),
+    ("⚠️ SEVERITY: warning", "warning"),
+    ("🔴 **Severity:** error", "error"),
+    ('"SEVERITY: warning"', "warning"),
+    ("Severity level: high", "error"),
+    ("Nível de severidade: atenção", "warning"),
+    ("Severidade da execução: erro", "error"),
+    ("Overall severity level: warning", "warning"),
+    ("Task severity: error", "error"),
+    ("Severity (overall): warning", "warning"),
+    ("SEVERITY: error -- the backup is missing", "error"),
+    ("SEVERITY: error -> the backup is missing", "error"),
+    ("SEVERITY: error | backup missing", "error"),
+    ("SEVERITY: error because the backup is missing", "error"),
+    ("**SEVERITY: WARNING** - 2 issues", "warning"),
+    ("Severidade: alta", "error"),
+    ("SEVERITY: low", "warning"),
+    ("SEVERITY: none", "success"),
+    ("SEVERITY: success with warnings", "warning"),
+    ("Veredito: aprovado com ressalvas", "warning"),
+    ("SEVERITY -> warning", "warning"),
+    ("Done. SEVERITY: warning", "warning"),
+    ("All checks passed. Severity: success", "success"),
 ]
 
 
@@ -69,6 +92,17 @@ def test_a_marker_line_decides(line: str, severity: str) -> None:
         "SEVERITY: success|warning|error",
         "SEVERITY: success / warning / error",
         "SEVERITY: unknown",
+        "SEVERITY: success, warning or error",
+        "SEVERITY: success (or warning, or error)",
+        "SEVERITY: success | warning | error",
+        "Severity: critical: 0",
+        "Severity: critical (0), high (0), medium (3)",
+        "Severity: errors. None found.",
+        "Status: failed: 0, passed: 12",
+        "Status: warnings: 0",
+        "Status: ok, but the backup failed",
+        "Status: error (resolved)",
+        "Status: high",
         "Status: failed tests were repaired",
         "Status: errors 0",
         "| Status | failed |",
@@ -87,6 +121,12 @@ def test_the_last_marker_wins() -> None:
     assert (
         judge("SEVERITY: error\nOn second thoughts it is harmless.\nSEVERITY: warning", BUILT_IN).severity == "warning"
     )
+
+
+def test_the_grade_of_one_finding_is_no_verdict_on_all() -> None:
+    text = "1. Injection\nSeverity: high\n2. Old header\nSeverity: low\n\nProduction is down."
+    assert judge(text, BUILT_IN).basis != "marker"
+    assert judge(f"{text}\nSeverity: high", BUILT_IN) == Verdict("error", "marker")
 
 
 def test_a_quoted_log_is_no_verdict() -> None:
@@ -136,7 +176,6 @@ def test_a_marker_in_a_block_at_the_end_is_meant() -> None:
         # The past, put right or not.
         ("The failure reported last week has been fixed.", "success"),
         ("O erro da semana passada foi corrigido.", "success"),
-        ("The failure reported last week is still there.", "error"),
         # Plain statements.
         ("Production is down.", "error"),
         ("Build quebrado na main.", "error"),
