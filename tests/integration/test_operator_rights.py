@@ -63,7 +63,7 @@ def walk(
         tmp_path_factory.mktemp("walk") / "operator.log",
         health_port=free_port(),
         COUNCILOR_METRICS_PORT=str(free_port()),
-        COUNCILOR_CONDUCTOR_HEADERS=json.dumps({"Authorization": HEADER}),
+        COUNCILOR_CONDUCTOR_HEADERS=json.dumps({"X-Team": HEADER}),
         COUNCILOR_LOG_LEVEL="debug",
     )
     with operator.alive():
