@@ -159,19 +159,21 @@ def test_a_task_that_vanishes(trial: Trial, gateway: bool) -> None:
     [
         ("empty", "success"),
         ("null", "success"),
-        ("object", "warning"),
+        ("object", "success"),
         ("huge", "success"),
-        ("raw NDJSON", "success"),
+        # How a log of events reads is nobody's promise; that it is survived is.
+        ("raw NDJSON", None),
         ("zero failures", "success"),
         ("exit code null", "success"),
     ],
 )
 @side_by_side
-def test_an_odd_result(trial: Trial, answer: str, severity: str, gateway: bool) -> None:
+def test_an_odd_result(trial: Trial, answer: str, severity: str | None, gateway: bool) -> None:
     trial.stub.script("A_Agent", ODD_ANSWERS[answer])
     if not gateway:
         trial.setup.document["endpoints"]["gatewayUrl"] = None
-    once(trial, job(trial), reason=Reason.COMPLETED, exit_code=ExitCode.COMPLETED, severity=severity)
+    judged = {} if severity is None else {"severity": severity}
+    once(trial, job(trial), reason=Reason.COMPLETED, exit_code=ExitCode.COMPLETED, **judged)
 
 
 @side_by_side
