@@ -274,7 +274,7 @@ def test_output_that_conductor_cannot_store_ends_at_the_deadline(trial: Trial) -
 @side_by_side
 def test_raw_events_instead_of_text(trial: Trial) -> None:
     trial.stub.script(AGENT, ODD_ANSWERS["raw NDJSON"])
-    ended(trial.setup.run(), ExitCode.COMPLETED, Reason.COMPLETED, recorded=True, severity="success")
+    ended(trial.setup.run(), ExitCode.COMPLETED, Reason.COMPLETED, recorded=True)
     assert record(trial)["output"].count("\n") == 3
 
 
