@@ -73,6 +73,8 @@ class Site:
         self._server = server
         self._serving[server] = serving
         serving.add_done_callback(lambda _done: self._serving.pop(server))
+        # Cancelled while it starts, the server leaves its socket open.
+        serving.add_done_callback(lambda _done: listener.close())
         while not server.started:
             if serving.done():
                 await serving
