@@ -61,7 +61,7 @@ async def run(config: OperatorConfig) -> None:
             cache=cache, queue=queue, lists=Listing(connection, config.namespaces), metrics=metrics, clock=utc_now
         )
         cluster = KubernetesCluster(connection, instance=os.environ.get("HOSTNAME") or socket.gethostname())
-        recorder = EventRecorder(cluster, metrics)
+        recorder = EventRecorder(cluster, metrics.event_failures)
         reconciler = Reconciler(
             cache=cache,
             queue=queue,

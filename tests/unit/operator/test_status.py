@@ -16,8 +16,9 @@ from councilor_operator.complaints import describe_rejection
 from councilor_operator.constants import ConditionReason
 from councilor_operator.errors import Cause
 from councilor_operator.observation import START_TOLERANCE
+from councilor_operator.patches import merge_patch
 from councilor_operator.plan import Refusal, decide
-from councilor_operator.status import LATE, document, merge_patch, report
+from councilor_operator.status import LATE, document, report
 from tests import factories
 from tests.factories import NOW, Body, ended_pod_body, pod_body, report_message
 from tests.unit.operator.fake_cluster import merge_patched
