@@ -69,6 +69,7 @@ class ObservedCouncilor:
     resource_version: str
     created_at: datetime
     deleting: bool
+    labels: Mapping[str, str]
     annotations: Mapping[str, str]
     spec: RawObject
     status: RawObject
@@ -90,6 +91,7 @@ class ObservedCouncilor:
             resource_version=metadata["resourceVersion"],
             created_at=_required_time(metadata["creationTimestamp"]),
             deleting="deletionTimestamp" in metadata,
+            labels=_mapping(metadata.get("labels")),
             annotations=_own_annotations(metadata),
             spec=_mapping(body.get("spec")),
             status=_mapping(body.get("status")),
