@@ -1,5 +1,5 @@
-"""Entry point: `councilor-operator run` is the operator, `sync` keeps Councilors equal to Conductor's documents, `import`
-prints them."""
+"""Entry point: `councilor-operator run` is the operator, `sync` keeps Councilors equal to documents, `import` prints
+them."""
 
 import asyncio
 import gc

@@ -29,7 +29,7 @@ class SyncConfig(ProcessConfig):
     namespace: Annotated[str, StringConstraints(max_length=63, pattern=_NAMESPACE)]
     """Namespace in which the Councilors are made."""
     cron_dialect: Literal["kubernetes", "conductor"] = "kubernetes"
-    """How cron expressions of documents are read: as written, as a CronJob does, or as Conductor's own scheduler did."""
+    """Whose reading of cron expressions counts: a CronJob's, as written, or that of Conductor's own scheduler."""
     time_zone: Annotated[str, AfterValidator(_zone)] | None = None
     """Zone written into every Councilor, since documents have none; the operator's default if not set."""
     poll_seconds: Annotated[int, Field(ge=1, le=3600)] = 10

@@ -119,8 +119,8 @@ def recreated(candidate: Candidate, existing: Existing) -> Notice:
             "Normal",
             "Recreated",
             "Create",
-            f"the Councilor was deleted, but {_document(candidate.document)} still asks for it: take the councilor away "
-            "or pause it in Conductor",
+            f"the Councilor was deleted, but {_document(candidate.document)} still asks for it: take the "
+            "councilor away or pause it in Conductor",
         ),
     )
 
