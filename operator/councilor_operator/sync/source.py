@@ -155,8 +155,7 @@ class Source:
             )
         except InvalidName:
             raise SourceError(
-                "COUNCILOR_DATABASE is not the name of a database: write conductor_state, or whatever Conductor's database "
-                "is called",
+                "COUNCILOR_DATABASE is not the name of a database: write conductor_state, or what Conductor's is called",
                 "configuration",
             ) from None
         except OSError as error:
