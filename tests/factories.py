@@ -97,6 +97,7 @@ def councilor_body(
     resource_version: str = "100",
     created_at: datetime = CREATED,
     deleting: bool = False,
+    labels: Mapping[str, str] | None = None,
     annotations: Mapping[str, str] | None = None,
     spec: Mapping[str, Any] | None = None,
     status: Mapping[str, Any] | None = None,
@@ -111,6 +112,8 @@ def councilor_body(
         "creationTimestamp": rfc3339(created_at),
         "managedFields": [{"manager": "kubectl-client-side-apply", "operation": "Update", "fieldsType": "FieldsV1"}],
     }
+    if labels:
+        metadata["labels"] = dict(labels)
     if annotations:
         metadata["annotations"] = dict(annotations)
     if deleting:

@@ -9,16 +9,13 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final, Protocol
-from uuid import uuid4
 
 from councilor_operator.builders import Manifest
 from councilor_operator.connection import APPLY, MERGE_PATCH, Connection
 from councilor_operator.constants import (
     ANNOTATION_FAST_FORWARD,
-    API_VERSION,
     FIELD_MANAGER,
     GROUP,
-    KIND,
     LABEL_CONTROLLER_UID,
     LABEL_COUNCILOR_UID,
     LABEL_MANAGED_BY,
@@ -36,14 +33,14 @@ from councilor_operator.observed import (
     ObservedPod,
     Page,
     RawObject,
+    Reference,
     Watched,
     read,
 )
+from councilor_operator.posting import post_event
 
 PAGE_SIZE: Final = 100
 """Objects of a page: two resources of thousands of objects are never in memory as they came."""
-EVENT_NOTE_LIMIT: Final = 1024
-"""Characters of an event's note (events.k8s.io/v1)."""
 
 
 class Cluster(Protocol):
@@ -232,34 +229,8 @@ class KubernetesCluster:
         body = await self._connection.request("GET", path, parameters={"labelSelector": selector})
         return [ObservedJob.from_object(item) for item in body["items"]]
 
-    async def send_event(self, councilor: ObservedCouncilor, event: Event, now: datetime) -> None:
-        await self._connection.request(
-            "POST",
-            _path("events.k8s.io/v1", councilor.namespace, "events"),
-            body={
-                "apiVersion": "events.k8s.io/v1",
-                "kind": "Event",
-                "metadata": {
-                    "name": f"{councilor.name[:230].rstrip('-.')}.{uuid4().hex[:16]}",
-                    "namespace": councilor.namespace,
-                },
-                "type": event.type,
-                "reason": event.reason,
-                "action": event.action,
-                "note": event.note[:EVENT_NOTE_LIMIT],
-                "eventTime": now.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
-                "reportingController": REPORTING_CONTROLLER,
-                "reportingInstance": self._instance,
-                "regarding": {
-                    "apiVersion": API_VERSION,
-                    "kind": KIND,
-                    "namespace": councilor.namespace,
-                    "name": councilor.name,
-                    "uid": councilor.uid,
-                    "resourceVersion": councilor.resource_version,
-                },
-            },
-        )
+    async def send_event(self, about: Reference, event: Event, now: datetime) -> None:
+        await post_event(self._connection, about, event, now, controller=REPORTING_CONTROLLER, instance=self._instance)
 
 
 class Listing:

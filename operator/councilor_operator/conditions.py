@@ -12,6 +12,7 @@ from typing import Literal
 from councilor_operator.api.status import Condition, CouncilorStatus, Run
 from councilor_operator.constants import ANNOTATION_RUN_NOW, ConditionReason, ConditionType
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob
+from councilor_operator.origin import document_note, where_to_change
 from councilor_operator.phrases import WHERE_ELSE, not_recorded, plural, time_text
 from councilor_operator.plan import Decision, Refusal
 from councilor_operator.runs.causes import Cause
@@ -19,6 +20,14 @@ from councilor_runner.contract import ExitCode
 
 MESSAGE_LIMIT = 1024
 """Characters of a condition's message."""
+
+_SPEC_REFUSED = {
+    ConditionReason.INVALID_SCHEDULE,
+    ConditionReason.INVALID_SPEC,
+    ConditionReason.WORKING_DIRECTORY_MISSING,
+    ConditionReason.CRON_JOB_REFUSED,
+}
+"""Refusals whose advice is about the spec, which for some Councilors nobody can change where they are."""
 
 _NUMBER = re.compile(r"[0-9a-f-]*[0-9][0-9a-f-]*", re.IGNORECASE)
 
@@ -35,7 +44,7 @@ def conditions(
 ) -> tuple[Condition, ...]:
     """Return Ready, Scheduled and Healthy after the apply; `active` are the Jobs that are going on, oldest first."""
     claims = (
-        _ready(decision, cron_job, refusal),
+        _ready(councilor, decision, cron_job, refusal),
         _scheduled(decision, refusal),
         _healthy(
             councilor,
@@ -59,15 +68,24 @@ class _Claim:
     message: str
 
 
-def _ready(decision: Decision, cron_job: ObservedCronJob | None, refusal: Refusal | None) -> _Claim:
+def _ready(
+    councilor: ObservedCouncilor, decision: Decision, cron_job: ObservedCronJob | None, refusal: Refusal | None
+) -> _Claim:
+    note = document_note(councilor)
     if refusal is not None:
-        return _Claim(ConditionType.READY, "False", refusal.reason, refusal.message)
+        ending = f"{note}{where_to_change(councilor) if refusal.reason in _SPEC_REFUSED else ''}"
+        return _Claim(ConditionType.READY, "False", refusal.reason, _with_ending(refusal.message, ending))
     name = cron_job.name if cron_job else ""
     warnings = decision.schedule.warnings if decision.schedule else ()
     notes = "".join(f"; note on spec.{warning.field}: {warning.message}" for warning in warnings)
-    return _Claim(
-        ConditionType.READY, "True", ConditionReason.RECONCILED, f"CronJob {name} is as the spec demands{notes}"
-    )
+    message = _with_ending(f"CronJob {name} is as the spec demands{notes}", note)
+    return _Claim(ConditionType.READY, "True", ConditionReason.RECONCILED, message)
+
+
+def _with_ending(message: str, ending: str) -> str:
+    """Put an ending behind a message that is cut, where both are too long for a condition."""
+    room = MESSAGE_LIMIT - len(ending)
+    return (message if len(message) <= room else f"{message[: room - 1]}…") + ending
 
 
 def _scheduled(decision: Decision, refusal: Refusal | None) -> _Claim:

@@ -5,7 +5,7 @@ that builders and decisions take as an argument. kopf's own settings stand besid
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -79,10 +79,52 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_list)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 
-class OperatorConfig(BaseModel):
-    """Every setting; the environment variable is `COUNCILOR_` and the field's name in upper case."""
+class ProcessConfig(BaseModel):
+    """What every process of the operator's image is told; the environment variable of a setting is `COUNCILOR_` and the
+    field's name in upper case."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    database: Text = "conductor_state"
+    """Name of Conductor's MongoDB database."""
+    default_time_zone: Text = "UTC"
+    """Zone of schedules that name none."""
+    health_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """Port of /healthz and /readyz; 0 switches them off."""
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 9090
+    """Port of /metrics; 0 switches it off."""
+    listen_address: Text = "0.0.0.0"  # noqa: S104 - the kubelet and Prometheus reach a Pod by its own address
+    """Address on which /healthz, /readyz and /metrics listen."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severity that is logged."""
+
+    @classmethod
+    def variable(cls, name: str) -> str:
+        """Return the environment variable of a setting."""
+        return PREFIX + name.upper()
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the configuration; raises `ConfigurationError` naming each variable that is missing or wrong.
+
+        Empty variables count as unset, as Helm charts leave them.
+        """
+        values = {
+            name: environment[variable]
+            for name in cls.model_fields
+            if environment.get(variable := cls.variable(name), "").strip()
+        }
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{cls.variable(str(item['loc'][0]))}: {item['msg']}" for item in error.errors(include_input=False)
+            )
+            raise ConfigurationError(f"set these environment variables right: {problems}") from None
+
+
+class OperatorConfig(ProcessConfig):
+    """Every setting of the operator itself."""
 
     runner_image: Text
     """Image of the runner."""
@@ -119,11 +161,7 @@ class OperatorConfig(BaseModel):
     """Which of Conductor's two protocols is spoken."""
     conductor_headers: Annotated[Json[dict[str, str]], AfterValidator(_headers)] = Field(default={})
     """Extra headers (JSON) that a proxy before Conductor demands; no secrets."""
-    database: Text = "conductor_state"
-    """Name of Conductor's MongoDB database."""
 
-    default_time_zone: Text = "UTC"
-    """Zone of schedules that name none."""
     default_cwd: Text | None = None
     """Working directory of Councilors that name none."""
 
@@ -133,32 +171,5 @@ class OperatorConfig(BaseModel):
     """How many Councilors are reconciled at the same time."""
     resync_seconds: Annotated[int, Field(ge=5)] = 600
     """How often everything is listed anew and compared."""
-    health_port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    """Port of /healthz and /readyz; 0 switches them off."""
-    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 9090
-    """Port of /metrics; 0 switches it off."""
     metrics_per_councilor: bool = True
     """Whether /metrics has the series of each Councilor, about ten for each."""
-    listen_address: Text = "0.0.0.0"  # noqa: S104 - the kubelet and Prometheus reach a Pod by its own address
-    """Address on which /healthz, /readyz and /metrics listen."""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least severity that is logged."""
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> "OperatorConfig":
-        """Read the configuration; raises `ConfigurationError` naming each variable that is missing or wrong.
-
-        Empty variables count as unset, as Helm charts leave them.
-        """
-        values = {
-            name: environment[variable]
-            for name in cls.model_fields
-            if environment.get(variable := PREFIX + name.upper(), "").strip()
-        }
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            problems = "; ".join(
-                f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg']}" for item in error.errors(include_input=False)
-            )
-            raise ConfigurationError(f"set these environment variables of the operator right: {problems}") from None

@@ -90,12 +90,16 @@ def build_registry(observer: Observer) -> kopf.OperatorRegistry:
     async def job(event: kopf.RawEvent, **_: Any) -> None:
         observer.job(event["type"] == "DELETED", event["object"])
 
-    # The official client is installed, but its login is not wanted: one way in the cluster, one outside.
+    add_login(registry)
+    return registry
+
+
+def add_login(registry: kopf.OperatorRegistry) -> None:
+    """Register the login; that of the official client is not wanted: one way in the cluster, one outside."""
+
     @kopf.on.login(registry=registry)
     def login(**arguments: Any) -> kopf.ConnectionInfo | None:
         return kopf.login_with_service_account(**arguments) or kopf.login_with_kubeconfig(**arguments)
-
-    return registry
 
 
 def quiet_framework_logs() -> None:

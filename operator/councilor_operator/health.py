@@ -11,7 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from aiohttp import web
 
@@ -44,6 +44,18 @@ class Limits:
     def of_resync(cls, every: timedelta) -> "Limits":
         """Return the limits for lists that come that often."""
         return cls(list_age=every * MISSED_LISTS)
+
+
+class Checks(Protocol):
+    """What a process says of itself when it is asked."""
+
+    def live(self) -> Findings:
+        """Check what only a new process would put right."""
+        ...
+
+    def ready(self) -> Findings:
+        """Check that it has begun to work."""
+        ...
 
 
 class Health:
@@ -96,11 +108,11 @@ def text(endpoint: str, findings: Findings, *, verbose: bool) -> str:
     return "\n".join([*lines, f"{endpoint} check {'failed' if failed else 'passed'}", ""])
 
 
-async def serve(address: str, port: int, health: Health) -> None:
+async def serve(address: str, port: int, checks: Checks) -> None:
     """Answer probes until cancelled; raises `ConfigurationError` when the port cannot be had."""
     application = web.Application()
     application.add_routes(
-        [web.get("/healthz", _endpoint("healthz", health.live)), web.get("/readyz", _endpoint("readyz", health.ready))]
+        [web.get("/healthz", _endpoint("healthz", checks.live)), web.get("/readyz", _endpoint("readyz", checks.ready))]
     )
     runner = web.AppRunner(application, handle_signals=False, access_log=None, shutdown_timeout=1.0)
     try:

@@ -13,6 +13,8 @@ from typing import Any, Generic, Literal, Self, TypeVar
 from councilor_operator.constants import (
     ANNOTATION_FAST_FORWARD,
     ANNOTATION_SCHEDULED_AT,
+    API_VERSION,
+    KIND,
     LABEL_COUNCILOR_UID,
     LABEL_PURPOSE,
     PURPOSE_REPORT,
@@ -59,6 +61,22 @@ class Page(Generic[Item]):
 
 
 @dataclass(frozen=True, slots=True)
+class Reference:
+    """An object that an event is about (core/v1 ObjectReference); a namespace stands in itself."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str = ""
+    resource_version: str = ""
+
+    def __str__(self) -> str:
+        """Namespace and name."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
 class ObservedCouncilor:
     """A Councilor. `spec` and `status` are raw: whether the spec is valid is a decision, not an observation."""
 
@@ -69,6 +87,7 @@ class ObservedCouncilor:
     resource_version: str
     created_at: datetime
     deleting: bool
+    labels: Mapping[str, str]
     annotations: Mapping[str, str]
     spec: RawObject
     status: RawObject
@@ -77,6 +96,11 @@ class ObservedCouncilor:
     def full_name(self) -> str:
         """Namespace and name."""
         return f"{self.namespace}/{self.name}"
+
+    @property
+    def reference(self) -> Reference:
+        """What an event about it refers to."""
+        return Reference(API_VERSION, KIND, self.namespace, self.name, self.uid, self.resource_version)
 
     @classmethod
     def from_object(cls, body: RawObject) -> Self:
@@ -90,6 +114,7 @@ class ObservedCouncilor:
             resource_version=metadata["resourceVersion"],
             created_at=_required_time(metadata["creationTimestamp"]),
             deleting="deletionTimestamp" in metadata,
+            labels=_mapping(metadata.get("labels")),
             annotations=_own_annotations(metadata),
             spec=_mapping(body.get("spec")),
             status=_mapping(body.get("status")),

@@ -27,6 +27,7 @@ from councilor_operator.constants import ANNOTATION_RUN_NOW, ConditionReason
 from councilor_operator.names import cron_job_name
 from councilor_operator.observation import Observation
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob
+from councilor_operator.origin import document_problem, synced_from
 from councilor_operator.runs.accounts import Accounts, NeededReport, account
 from councilor_operator.runs.ledger import add_missed
 from councilor_operator.runs.manual import RefuseRun, StartRun, asked_for
@@ -207,6 +208,9 @@ def _compile(observation: Observation, ledger: CouncilorStatus, config: Operator
             "needs: rename the Councilor, or remove the other one if nobody needs it, "
             f"`kubectl delete cronjob -n {councilor.namespace} {cron_job_name(councilor.name)}`",
         )
+    # Before the spec: stand-ins are in it for what the document does not say.
+    if (problem := document_problem(councilor)) is not None:
+        return Refusal(ConditionReason.INVALID_DOCUMENT, problem)
     spec = _spec(councilor)
     if isinstance(spec, Refusal):
         return spec
@@ -224,11 +228,7 @@ def _compile(observation: Observation, ledger: CouncilorStatus, config: Operator
         return Refusal(ConditionReason.INVALID_SCHEDULE, named)
     cwd = spec.execution.cwd or config.default_cwd
     if cwd is None:
-        return Refusal(
-            ConditionReason.WORKING_DIRECTORY_MISSING,
-            "spec.execution.cwd is missing and the operator has no default: write the directory on the Conductor host "
-            "in which the agent works",
-        )
+        return Refusal(ConditionReason.WORKING_DIRECTORY_MISSING, _no_directory(councilor))
     run = build_contract(councilor, spec, config, cwd=cwd)
     if (size := len(contract_document(run).encode())) > CONTRACT_LIMIT:
         return Refusal(
@@ -240,6 +240,18 @@ def _compile(observation: Observation, ledger: CouncilorStatus, config: Operator
     suspended = not spec.schedule.enabled or breaker_open
     manifest = build_cron_job(councilor, spec, schedule, config, run=run, suspended=suspended)
     return _Compiled(schedule, manifest, spec.schedule.enabled, breaker_open)
+
+
+def _no_directory(councilor: ObservedCouncilor) -> str:
+    if synced_from(councilor) is None:
+        return (
+            "spec.execution.cwd is missing and the operator has no default: write the directory on the Conductor host "
+            "in which the agent works"
+        )
+    return (
+        "there is no working directory: write the directory on the Conductor host in which the agent works into the "
+        "field cwd of the document, or set COUNCILOR_DEFAULT_CWD of the operator"
+    )
 
 
 def _foreign(cron_job: ObservedCronJob | None, councilor: ObservedCouncilor) -> bool:

@@ -11,12 +11,12 @@ from datetime import UTC, datetime, timedelta
 from time import monotonic
 
 import kopf
-from prometheus_client import start_http_server
+from prometheus_client import CollectorRegistry, start_http_server
 
 from councilor_operator import handlers, health
 from councilor_operator.cache import Cache
 from councilor_operator.cluster import KubernetesCluster, Listing
-from councilor_operator.config import PREFIX, OperatorConfig
+from councilor_operator.config import PREFIX, OperatorConfig, ProcessConfig
 from councilor_operator.connection import connect
 from councilor_operator.councilor_metrics import CouncilorCollector
 from councilor_operator.errors import ConfigurationError
@@ -54,14 +54,14 @@ async def run(config: OperatorConfig) -> None:
     metrics.longest_pass.set_function(lambda: queue.longest_work)
     metrics.registry.register(CouncilorCollector(cache.councilors.snapshot, each=config.metrics_per_councilor))
     if config.metrics_port:
-        serve_metrics(config, metrics)
+        serve_metrics(config, metrics.registry)
 
     async with connect(metrics.count_request) as connection:
         observer = Observer(
             cache=cache, queue=queue, lists=Listing(connection, config.namespaces), metrics=metrics, clock=utc_now
         )
         cluster = KubernetesCluster(connection, instance=os.environ.get("HOSTNAME") or socket.gethostname())
-        recorder = EventRecorder(cluster, metrics)
+        recorder = EventRecorder(cluster, metrics.event_failures)
         reconciler = Reconciler(
             cache=cache,
             queue=queue,
@@ -107,10 +107,10 @@ async def run(config: OperatorConfig) -> None:
         )
 
 
-def serve_metrics(config: OperatorConfig, metrics: Metrics) -> None:
+def serve_metrics(config: ProcessConfig, registry: CollectorRegistry) -> None:
     """Answer Prometheus, in threads of their own; raises `ConfigurationError` when the port cannot be had."""
     try:
-        start_http_server(config.metrics_port, addr=config.listen_address, registry=metrics.registry)
+        start_http_server(config.metrics_port, addr=config.listen_address, registry=registry)
     except OSError as error:
         raise ConfigurationError(
             f"{PREFIX}METRICS_PORT: {config.listen_address} port {config.metrics_port} cannot be listened on, "

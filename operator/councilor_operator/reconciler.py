@@ -24,6 +24,7 @@ from councilor_operator.metrics import Metrics
 from councilor_operator.names import cron_job_name
 from councilor_operator.observation import Observation, jobs_to_examine, jobs_without_pod
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob
+from councilor_operator.patches import merge_patch
 from councilor_operator.recorder import EventRecorder
 from councilor_operator.runs.manual import RefuseRun, StartRun
 from councilor_operator.workqueue import WorkQueue
@@ -115,7 +116,7 @@ class Reconciler:
         run_now = await self._run_now(decision, cron_job, refusal, now)
         without_report = await self._make_reports(decision)
         report = status.report(observation, decision, cron_job, refusal, run_now, now, without_report=without_report)
-        patch = status.merge_patch(councilor.status, status.document(report.status))
+        patch = merge_patch(councilor.status, status.document(report.status))
         if patch:
             # Counters, history and the list of counted Jobs go in this one request. A crash before it leaves the Jobs
             # uncounted, and the next pass counts them; a crash after it leaves them counted.
@@ -128,7 +129,7 @@ class Reconciler:
             self._cache.jobs.forget(uid, written.counted_jobs)
             self._metrics.writes.labels("status", "patch").inc()
             self._measure(observation, decision, without_report)
-            self._recorder.record(written, report.events, now)
+            self._recorder.record(written.reference, report.events, now)
         return bool(patch) or decision.action is not None, report.look_again
 
     def _measure(self, observation: Observation, decision: plan.Decision, without_report: Mapping[str, str]) -> None:

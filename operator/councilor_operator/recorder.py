@@ -1,4 +1,4 @@
-"""Sends events about Councilors in the background: one at a time, in order, never in the way of a reconcile pass.
+"""Sends events in the background: one at a time, in order, never in the way of a reconcile pass.
 
 Events are a courtesy, the status has it all: what is not sent when the process ends is gone, and a queue that is full
 takes no more.
@@ -10,10 +10,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, Protocol
 
+from prometheus_client import Counter
+
 from councilor_operator.errors import ApiError, NotFoundError
 from councilor_operator.events import Event
-from councilor_operator.metrics import Metrics
-from councilor_operator.observed import ObservedCouncilor
+from councilor_operator.observed import Reference
 
 logger = logging.getLogger(__name__)
 
@@ -24,40 +25,41 @@ CAPACITY: Final = 10_000
 class Sender(Protocol):
     """Where events go; raises the errors of `errors.py`."""
 
-    async def send_event(self, councilor: ObservedCouncilor, event: Event, now: datetime) -> None:
-        """Send an event about a Councilor; `now` is when it happened."""
+    async def send_event(self, about: Reference, event: Event, now: datetime) -> None:
+        """Send an event about an object; `now` is when it happened."""
         ...
 
 
 class EventRecorder:
     """Takes events from the passes and sends them when there is time."""
 
-    def __init__(self, sender: Sender, metrics: Metrics, *, capacity: int = CAPACITY) -> None:
+    def __init__(self, sender: Sender, failures: Counter, *, capacity: int = CAPACITY) -> None:
+        """`failures` counts what is not sent."""
         self._sender = sender
-        self._metrics = metrics
-        self._waiting: asyncio.Queue[tuple[ObservedCouncilor, Event, datetime]] = asyncio.Queue(capacity)
+        self._failures = failures
+        self._waiting: asyncio.Queue[tuple[Reference, Event, datetime]] = asyncio.Queue(capacity)
 
-    def record(self, councilor: ObservedCouncilor, events: Iterable[Event], now: datetime) -> None:
-        """Take events about a Councilor that happened now."""
+    def record(self, about: Reference, events: Iterable[Event], now: datetime) -> None:
+        """Take events about an object that happened now."""
         for event in events:
             try:
-                self._waiting.put_nowait((councilor, event, now))
+                self._waiting.put_nowait((about, event, now))
             except asyncio.QueueFull:
-                self._metrics.event_failures.inc()
-                logger.warning("event %s for %s is not sent: too many wait", event.reason, councilor.full_name)
+                self._failures.inc()
+                logger.warning("event %s for %s is not sent: too many wait", event.reason, about)
 
     async def work(self) -> None:
         """Send what comes, for ever."""
         while True:
-            councilor, event, now = await self._waiting.get()
+            about, event, now = await self._waiting.get()
             try:
-                await self._sender.send_event(councilor, event, now)
+                await self._sender.send_event(about, event, now)
             except NotFoundError:
                 # Its namespace is being deleted: nobody will look.
                 continue
             except ApiError as error:
-                self._metrics.event_failures.inc()
-                logger.warning("event %s for %s was not sent: %s", event.reason, councilor.full_name, error.message)
+                self._failures.inc()
+                logger.warning("event %s for %s was not sent: %s", event.reason, about, error.message)
             finally:
                 self._waiting.task_done()
 

@@ -19,6 +19,7 @@ from councilor_operator.constants import (
 )
 from councilor_operator.observation import Observation
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob
+from councilor_operator.patches import merge_patch
 from tests.bench.client import Object, Request
 from tests.controlplane.process import ENVIRONMENT
 
@@ -90,7 +91,7 @@ class Counterpart:
         """Return the status patch that follows when the CronJob is as it is given."""
         observed = ObservedCronJob.from_object(cron_job)
         report = status.report(self._observation, self._decision, observed, refusal=None, run_now=None, now=self._now)
-        patch = status.merge_patch(self._councilor.status, status.document(report.status))
+        patch = merge_patch(self._councilor.status, status.document(report.status))
         path = councilor_path(self._councilor.namespace, self._councilor.name, "status")
         body: Object = {"metadata": {"resourceVersion": self._councilor.resource_version}, "status": patch}
         return Request("PATCH", f"{path}?fieldManager={FIELD_MANAGER}", body, MERGE_PATCH)

@@ -17,7 +17,7 @@ from councilor_operator.builders import Manifest
 from councilor_operator.constants import ANNOTATION_FAST_FORWARD, LABEL_COUNCILOR_UID
 from councilor_operator.errors import ApiError, ConflictError, NotFoundError, RejectedError
 from councilor_operator.events import Event
-from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, ObservedPod, Page
+from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, ObservedPod, Page, Reference
 from councilor_operator.observer import Observer
 from tests import factories
 from tests.factories import Body, FixedClock, merged, rfc3339
@@ -313,11 +313,11 @@ class FakeCluster:
         jobs = [ObservedJob.from_object(copy.deepcopy(body)) for body in self.jobs.values()]
         return [job for job in jobs if job.councilor_uid == councilor.uid]
 
-    async def send_event(self, councilor: ObservedCouncilor, event: Event, now: datetime) -> None:
+    async def send_event(self, about: Reference, event: Event, now: datetime) -> None:
         self._fail("event")
         assert now == self.clock()
         self.writes.append("event")
-        self.events.append((councilor.uid, event))
+        self.events.append((about.uid, event))
         self._lose("event")
 
     # --- lists --------------------------------------------------------------------------------------------------------

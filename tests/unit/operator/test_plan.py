@@ -9,7 +9,13 @@ from typing import Any
 
 import pytest
 
-from councilor_operator.constants import ConditionReason
+from councilor_operator.constants import (
+    ANNOTATION_DOCUMENT,
+    ANNOTATION_DOCUMENT_PROBLEM,
+    LABEL_SOURCE,
+    SOURCE_MONGODB,
+    ConditionReason,
+)
 from councilor_operator.observation import START_TOLERANCE, Observation, jobs_to_examine, overdue
 from councilor_operator.plan import Apply, Suspend, decide
 from tests import factories
@@ -336,6 +342,70 @@ def test_a_mended_spec_resumes_without_a_surprise() -> None:
     assert step.applied.fast_forward is True
     assert step.applied.manifest["spec"]["suspend"] is False
     assert world.step().action is None
+
+
+def doubted(world: World, problem: str | None) -> None:
+    """Let the sync say what is wrong with the document, in the annotation alone."""
+    metadata = world.councilor["metadata"]
+    metadata["labels"] = {LABEL_SOURCE: SOURCE_MONGODB}
+    metadata["annotations"] = {ANNOTATION_DOCUMENT: f"agents/{factories.AGENT}"}
+    if problem is not None:
+        metadata["annotations"][ANNOTATION_DOCUMENT_PROBLEM] = problem
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_an_invalid_document_is_refused_whatever_the_spec(spec: Body) -> None:
+    world = World.of(spec)
+    doubted(world, "councilor_config.task.prompt is blank")
+    decision = world.step().decision
+    assert decision.refusal is not None
+    assert decision.refusal.reason == ConditionReason.INVALID_DOCUMENT
+    assert decision.refusal.message == f"document agents/{factories.AGENT}: councilor_config.task.prompt is blank"
+    assert world.cron_job is None
+
+
+def test_a_document_that_turns_invalid_suspends_once_and_resumes_without_a_surprise() -> None:
+    world = World.settled()
+    doubted(world, "councilor_config.task.prompt is blank")
+    assert world.step().action == Suspend()
+    assert world.cron_job is not None
+    again = world.step()
+    assert (again.action, again.patch) == (None, {})
+    doubted(world, None)
+    step = world.step()
+    assert step.applied.fast_forward is True
+    assert step.applied.manifest["spec"]["suspend"] is False
+    assert world.step().action is None
+
+
+def test_a_foreign_cron_job_comes_before_an_invalid_document() -> None:
+    world = World.settled()
+    world.edit_cron_job({"metadata": {"ownerReferences": None, "labels": None}})
+    doubted(world, "councilor_config.task.prompt is blank")
+    step = world.step()
+    assert step.action is None
+    assert step.decision.refusal is not None
+    assert step.decision.refusal.reason == ConditionReason.NAME_CONFLICT
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\n\t"])
+def test_a_blank_problem_is_none(blank: str) -> None:
+    world = World.settled()
+    doubted(world, blank)
+    step = world.step()
+    assert step.action is None
+    assert step.decision.refusal is None
+
+
+def test_what_a_synced_councilor_without_a_directory_needs_is_said_in_words_of_the_document() -> None:
+    world = World.of({"execution": {"cwd": None}})
+    doubted(world, None)
+    refusal = world.step().decision.refusal
+    assert refusal is not None
+    assert refusal.reason == ConditionReason.WORKING_DIRECTORY_MISSING
+    assert "the field cwd of the document" in refusal.message
+    assert "COUNCILOR_DEFAULT_CWD" in refusal.message
+    assert "spec." not in refusal.message
 
 
 def test_a_paused_cron_job_needs_no_second_suspension() -> None:

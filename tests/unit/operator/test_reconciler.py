@@ -38,7 +38,7 @@ class Operator:
         self.seconds = 0.0
         self.queue: WorkQueue[str] = WorkQueue(lambda: self.seconds)
         self.metrics = Metrics()
-        self.recorder = EventRecorder(cluster, self.metrics)
+        self.recorder = EventRecorder(cluster, self.metrics.event_failures)
         self.observer = Observer(
             cache=self.cache, queue=self.queue, lists=Lists(cluster), metrics=self.metrics, clock=cluster.clock
         )

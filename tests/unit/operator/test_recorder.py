@@ -11,7 +11,7 @@ import pytest
 from councilor_operator.errors import ApiError, RejectedError, TransientError
 from councilor_operator.events import Event
 from councilor_operator.metrics import Metrics
-from councilor_operator.observed import ObservedCouncilor
+from councilor_operator.observed import Reference
 from councilor_operator.recorder import EventRecorder
 from tests import factories
 from tests.factories import NOW
@@ -25,14 +25,14 @@ class Sender:
         self.sent: list[tuple[str, str, datetime]] = []
         self.in_flight = 0
 
-    async def send_event(self, councilor: ObservedCouncilor, event: Event, now: datetime) -> None:
+    async def send_event(self, about: Reference, event: Event, now: datetime) -> None:
         self.in_flight += 1
         assert self.in_flight == 1
         await asyncio.sleep(0)
         self.in_flight -= 1
         if self.failures:
             raise self.failures.pop(0)
-        self.sent.append((councilor.name, event.reason, now))
+        self.sent.append((about.name, event.reason, now))
 
 
 def event(reason: str) -> Event:
@@ -49,9 +49,9 @@ async def all_sent(recorder: EventRecorder) -> None:
 
 async def test_events_are_sent_in_order() -> None:
     sender = Sender()
-    recorder = EventRecorder(sender, Metrics())
-    recorder.record(factories.councilor(name="a"), [event("First"), event("Second")], NOW)
-    recorder.record(factories.councilor(name="b"), [event("Third")], NOW)
+    recorder = EventRecorder(sender, Metrics().event_failures)
+    recorder.record(factories.councilor(name="a").reference, [event("First"), event("Second")], NOW)
+    recorder.record(factories.councilor(name="b").reference, [event("Third")], NOW)
     assert sender.sent == []
     await all_sent(recorder)
     assert sender.sent == [("a", "First", NOW), ("a", "Second", NOW), ("b", "Third", NOW)]
@@ -61,8 +61,8 @@ async def test_events_are_sent_in_order() -> None:
 async def test_an_event_that_cannot_be_sent_is_given_up(error: ApiError, caplog: pytest.LogCaptureFixture) -> None:
     sender = Sender(error)
     metrics = Metrics()
-    recorder = EventRecorder(sender, metrics)
-    recorder.record(factories.councilor(), [event("First"), event("Second")], NOW)
+    recorder = EventRecorder(sender, metrics.event_failures)
+    recorder.record(factories.councilor().reference, [event("First"), event("Second")], NOW)
     with caplog.at_level(logging.WARNING):
         await all_sent(recorder)
     assert [reason for _, reason, _ in sender.sent] == ["Second"]
@@ -74,9 +74,9 @@ async def test_an_event_that_cannot_be_sent_is_given_up(error: ApiError, caplog:
 async def test_a_full_queue_takes_no_more(caplog: pytest.LogCaptureFixture) -> None:
     sender = Sender()
     metrics = Metrics()
-    recorder = EventRecorder(sender, metrics, capacity=2)
+    recorder = EventRecorder(sender, metrics.event_failures, capacity=2)
     with caplog.at_level(logging.WARNING):
-        recorder.record(factories.councilor(), [event("First"), event("Second"), event("Third")], NOW)
+        recorder.record(factories.councilor().reference, [event("First"), event("Second"), event("Third")], NOW)
     assert "event Third for council/licence-counsel is not sent" in caplog.text
     assert metrics.registry.get_sample_value("councilor_operator_event_failures_total") == 1
     await all_sent(recorder)

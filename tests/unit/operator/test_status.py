@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from councilor_operator.api.status import CouncilorStatus
 from councilor_operator.complaints import describe_rejection
-from councilor_operator.constants import ConditionReason
+from councilor_operator.constants import ANNOTATION_DOCUMENT, LABEL_SOURCE, SOURCE_MONGODB, ConditionReason
 from councilor_operator.errors import Cause
 from councilor_operator.observation import START_TOLERANCE
+from councilor_operator.patches import merge_patch
 from councilor_operator.plan import Refusal, decide
-from councilor_operator.status import LATE, document, merge_patch, report
+from councilor_operator.status import LATE, document, report
 from tests import factories
 from tests.factories import NOW, Body, ended_pod_body, pod_body, report_message
 from tests.unit.operator.fake_cluster import merge_patched
@@ -128,6 +129,16 @@ def foreign() -> World:
     return world
 
 
+def synced(spec: Body | None = None, **annotations: str) -> World:
+    """A Councilor that the sync made: keywords are the ends of its annotations."""
+    return World.of(
+        spec,
+        labels={LABEL_SOURCE: SOURCE_MONGODB},
+        annotations={ANNOTATION_DOCUMENT: DOCUMENT}
+        | {f"{ANNOTATION_DOCUMENT}-{name}": text for name, text in annotations.items()},
+    )
+
+
 def broken() -> World:
     world = World.settled({"suspendAfterFailures": 2})
     world.fail_runs(2)
@@ -141,6 +152,7 @@ def stuck(pods: list[Body], **job: Any) -> World:
     return world
 
 
+DOCUMENT = f"agents/{factories.AGENT}"
 FAILED: Body = {"status": "error", "severity": "error", "exitCode": 10, "reason": "AgentFailed", "message": "it broke"}
 ACTIVE = ("True", "Active")
 RECONCILED = ("True", "Reconciled")
@@ -173,6 +185,15 @@ STATES: list[tuple[str, Callable[[], World], tuple[str, str], tuple[str, str], t
         NO_RUN,
         "Invalid",
     ),
+    (
+        "bad document",
+        lambda: synced(problem="councilor_config.task.prompt is blank: write what to ask"),
+        ("False", "InvalidDocument"),
+        ("False", "InvalidDocument"),
+        NO_RUN,
+        "Invalid",
+    ),
+    ("odd document", lambda: synced(note="7 was read as Sunday"), RECONCILED, ACTIVE, NO_RUN, "Scheduled"),
     ("name taken", lambda: foreign(), ("False", "NameConflict"), ("False", "NameConflict"), NO_RUN, "Invalid"),
     ("success", lambda: a_run(), RECONCILED, ACTIVE, ("True", "RunSucceeded"), "Scheduled"),
     (
@@ -301,6 +322,9 @@ MESSAGES: list[tuple[str, Callable[[], World], str, list[str]]] = [
     ("suspended", lambda: broken(), "Scheduled", ["2 runs", "spec.schedule.enabled", "status.lastRun"]),
     ("cron", lambda: refused({"schedule": {"value": "0 9 * * 7"}}), "Ready", ["schedule.value", "Write"]),
     ("directory", lambda: refused({"execution": {"cwd": None}}), "Ready", ["spec.execution.cwd"]),
+    ("synced", lambda: synced({"schedule": {"value": "0 9 * * 7"}}), "Ready", ["schedule.value", DOCUMENT, "undone"]),
+    ("synced spec", lambda: synced({"execution": {"retries": 99}}), "Ready", ["retries", DOCUMENT, "undone"]),
+    ("synced directory", lambda: synced({"execution": {"cwd": None}}), "Ready", ["field cwd", DOCUMENT, "undone"]),
     ("name", lambda: foreign(), "Ready", [factories.NAME, "rename"]),
     (
         "failed",
@@ -327,6 +351,73 @@ def test_messages_say_what_to_do(make: Callable[[], World], condition: str, word
     message = make().step().messages[condition]
     for word in words:
         assert word in message
+
+
+NAMED = f"this Councilor is made from the document {DOCUMENT}: make the change there, an edit here is undone"
+READY: list[tuple[str, Callable[[], World], str]] = [
+    (
+        "problem",
+        lambda: synced(problem='councilor_config.schedule.value "bogus" is no schedule: correct it in Conductor'),
+        f'document {DOCUMENT}: councilor_config.schedule.value "bogus" is no schedule: correct it in Conductor',
+    ),
+    (
+        "problem and note",
+        lambda: synced(problem="cwd is a number: write text", note="the agent runs twice"),
+        f"document {DOCUMENT}: cwd is a number: write text; note on the document: the agent runs twice",
+    ),
+    (
+        "note",
+        lambda: synced(note="the agent runs twice"),
+        f"CronJob {factories.NAME} is as the spec demands; note on the document: the agent runs twice",
+    ),
+    (
+        "directory",
+        lambda: synced({"execution": {"cwd": None}}),
+        "there is no working directory: write the directory on the Conductor host in which the agent works into the "
+        f"field cwd of the document, or set COUNCILOR_DEFAULT_CWD of the operator; {NAMED}",
+    ),
+    (
+        "schedule and note",
+        lambda: synced({"schedule": {"value": "0 9 * * 7"}}, note="no time zone"),
+        'the weekday "7" in spec.schedule.value counts Sunday as 7, in a CronJob it is 0 or SUN. Write "0 9 * * 0".'
+        f"; note on the document: no time zone; {NAMED}",
+    ),
+]
+
+
+@pytest.mark.parametrize(("make", "message"), [row[1:] for row in READY], ids=[row[0] for row in READY])
+def test_what_is_said_of_a_document(make: Callable[[], World], message: str) -> None:
+    assert make().step().messages["Ready"] == message
+
+
+@pytest.mark.parametrize("length", [0, 800, 1023, 1024, 1025, 5000])
+def test_however_long_the_complaint_where_to_change_it_is_said(length: int) -> None:
+    world = synced(note="n" * 2000)
+    refusal = Refusal(ConditionReason.CRON_JOB_REFUSED, "x" * length)
+    observation = world.observation()
+    said = report(observation, decide(observation, world.config, NOW), None, refusal, None, NOW)
+    message = said.status.conditions[0].message
+    assert message.endswith(NAMED)
+    assert len(message) <= 1024
+    assert f"…; {NAMED}" in message, "what was cut says so"
+
+
+def test_a_foreign_cron_job_is_not_removed_in_a_document() -> None:
+    world = synced()
+    world.step()
+    world.edit_cron_job({"metadata": {"ownerReferences": None, "labels": None}})
+    step = world.step()
+    assert step.reasons["Ready"] == ("False", "NameConflict")
+    assert "document" not in step.messages["Ready"]
+
+
+def test_another_problem_of_a_document_is_told_again() -> None:
+    world = synced(problem="task.name is blank")
+    assert world.step().events == [("Warning", "InvalidDocument")]
+    world.councilor["metadata"]["annotations"][f"{ANNOTATION_DOCUMENT}-problem"] = "task.prompt is blank"
+    assert world.step().events == [("Warning", "InvalidDocument")]
+    del world.councilor["metadata"]["annotations"][f"{ANNOTATION_DOCUMENT}-problem"]
+    assert world.step().events == [("Normal", "Reconciled")]
 
 
 def test_no_message_is_longer_than_a_status_should_hold() -> None:
@@ -730,7 +821,9 @@ READ: dict[str, Callable[[], Step]] = {
 IMPERATIVE = re.compile(
     r"\b(?:[Ww]rite|set|see|check|wait|rename|remove|do what|let|raise|change|name|start one)\b", re.IGNORECASE
 )
-WHERE = re.compile(r"\bspec\.\w|status\.\w|`kubectl [^`]+`|the condition Ready|the operator's runner image|MONGODB_URI")
+WHERE = re.compile(
+    r"\bspec\.\w|\bcouncilor_config\.\w|status\.\w|`kubectl [^`]+`|the condition Ready|the operator's runner image|MONGODB_URI"
+)
 
 
 @pytest.mark.parametrize("state", READ)

@@ -11,6 +11,7 @@ from councilor_operator.config import OperatorConfig
 from councilor_operator.constants import ANNOTATION_FAST_FORWARD
 from councilor_operator.observation import Observation, jobs_to_examine, jobs_without_pod
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob, ObservedPod
+from councilor_operator.patches import merge_patch
 from tests import factories
 from tests.factories import NOW, Body, merged
 from tests.unit.operator.fake_cluster import merge_patched
@@ -104,7 +105,7 @@ class World:
             mine = ObservedCronJob.from_object(self.cron_job)
         report = status.report(observation, decision, mine, decision.refusal, None, self.now)
         before = dict(observation.councilor.status)
-        patch = status.merge_patch(before, status.document(report.status))
+        patch = merge_patch(before, status.document(report.status))
         self.councilor["status"] = merge_patched(before, patch)
         for uid in ObservedCouncilor.from_object(self.councilor).counted_jobs:
             self.deleted.pop(uid, None)
