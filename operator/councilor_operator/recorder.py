@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Final, Protocol
 
-from councilor_operator.errors import ApiError, NotFoundError
+from councilor_operator.errors import ApiError, NamespaceGoneError, NotFoundError
 from councilor_operator.events import Event
 from councilor_operator.metrics import Metrics
 from councilor_operator.observed import ObservedCouncilor
@@ -52,8 +52,8 @@ class EventRecorder:
             councilor, event, now = await self._waiting.get()
             try:
                 await self._sender.send_event(councilor, event, now)
-            except NotFoundError:
-                # Its namespace is being deleted: nobody will look.
+            except (NotFoundError, NamespaceGoneError):
+                # Its namespace is being deleted or gone: nobody will look.
                 continue
             except ApiError as error:
                 self._metrics.event_failures.inc()
