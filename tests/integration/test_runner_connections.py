@@ -21,6 +21,7 @@ from tests.forward_proxy import ForwardProxy
 from tests.mongodb import Mongod
 from tests.mongodb.server import free_port
 from tests.runner import RunnerProcess, RunnerSetup
+from tests.runner.process import assert_end
 
 Documents = Database[dict[str, Any]]
 TOKEN = "t0k3n-of-conductor"
@@ -28,12 +29,7 @@ TOKEN = "t0k3n-of-conductor"
 
 def ended(pod: RunnerProcess, code: ExitCode, reason: Reason, *words: str, **report: object) -> None:
     """Assert how a Pod ended, that a person is told these words, and nobody the token."""
-    assert pod.exit_code == code, pod.log
-    assert (pod.report.exit_code, pod.report.reason) == (code, reason), pod.log
-    for word in words:
-        assert word in (pod.report.message or "")
-    for name, value in report.items():
-        assert getattr(pod.report, name) == value, name
+    assert_end(pod, code, reason, *words, **report)
     assert TOKEN not in pod.log + pod.message.decode()
 
 
