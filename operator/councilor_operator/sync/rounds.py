@@ -21,6 +21,7 @@ from councilor_operator.errors import (
     ApiError,
     ConfigurationError,
     ConflictError,
+    NamespaceGoneError,
     NotFoundError,
     RejectedError,
     TransientError,
@@ -66,9 +67,8 @@ class _Work:
     deleted: int = 0
     unfinished: int = 0
     """Writes that did not succeed."""
-    retry: bool = False
-    """Whether another round soon may succeed where this one did not."""
     retry_after: float = 0.0
+    """Seconds that the API server asks for before the next attempt."""
     stale: bool = False
     """Whether Councilors are not as they were believed to be."""
     standing: list[Notice] = field(default_factory=list)
@@ -186,7 +186,7 @@ class Rounds:
                 await self._list()
             documents = await self._source.read()
         except SourceError as error:
-            self._fail(error.message)
+            self._note(error.message)
             self._metrics.source_errors.labels(error.cause).inc()
             notice = notices.source_failed(error.cause, error.message, self._namespace)
             # What stood before still does, as far as anybody knows.
@@ -199,7 +199,7 @@ class Rounds:
                     f"the API server does not know {PLURAL}.{GROUP}: install the CRD first, `kubectl apply "
                     "--server-side -f crds/`"
                 ) from error
-            self._fail(f"Councilors cannot be listed: {error.message}")
+            self._note(f"Councilors cannot be listed: {error.message}")
             return "failed", None
         now = self._clock()
         candidates = self._candidates(documents)
@@ -213,7 +213,8 @@ class Rounds:
         self._report(candidates, comparison, ruling, work)
         self._in_place = frozenset(wanted) if not work.unfinished else frozenset()
         self._metrics.last_round.set(now.timestamp())
-        self.problem = None
+        if not work.unfinished:
+            self.problem = None
         self.compared.set()
         if work.stale:
             self._list_due = self._clock()
@@ -227,9 +228,10 @@ class Rounds:
         asked = self._clock() + timedelta(seconds=work.retry_after)
         return min(asked, ruling.look_again or asked)
 
-    def _fail(self, problem: str) -> None:
+    def _note(self, problem: str) -> None:
+        """Say once what keeps documents and Councilors from being equal."""
         if problem != self.problem:
-            logger.warning("documents and Councilors are not compared: %s", problem)
+            logger.warning("%s", problem)
         self.problem = problem
 
     async def _list(self) -> None:
@@ -304,6 +306,9 @@ class Rounds:
         except (ConflictError, NotFoundError):
             # Somebody was faster: what is there now has to be looked at before anything is decided.
             cause, work.stale = "conflict", True
+        except NamespaceGoneError as error:
+            cause = "refused"
+            self._note(f"Councilors cannot be made in {self._config.namespace}: {error.message}")
         except TransientError as error:
             cause = "transient"
             work.retry_after = max(work.retry_after, error.retry_after or 0.0)
@@ -311,7 +316,7 @@ class Rounds:
             cause = "refused"
             if candidate is not None:
                 work.standing.append(notices.refused(candidate, existing, self._namespace, error))
-            logger.warning("a Councilor was not written: the API server answers %s", error.status)
+            self._note(f"the API server refuses a Councilor: HTTP status {error.status}, see the event about it")
         else:
             return
         work.unfinished += 1
