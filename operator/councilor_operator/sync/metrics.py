@@ -5,6 +5,7 @@ docs/metrics.md has a line for each; a test holds the two together.
 
 import platform
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, get_args
 
 from prometheus_client import (
@@ -164,8 +165,12 @@ class SyncMetrics:
     def follow_mode(self, mode: Callable[[], str]) -> None:
         """Show how changes are heard of whenever somebody asks."""
         for each in MODES:
-            self.mode.labels(each).set_function(lambda each=each: float(mode() == each))
+            self.mode.labels(each).set_function(partial(_is, mode, each))
 
     def count_request(self, verb: str, resource: str, code: str, _seconds: float) -> None:
         """Count a request to the API server."""
         self.requests.labels(verb, resource, code).inc()
+
+
+def _is(current: Callable[[], str], mode: str) -> float:
+    return float(current() == mode)

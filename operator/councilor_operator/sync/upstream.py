@@ -84,6 +84,13 @@ def differences(value: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def unambiguous(value: str) -> str:
+    """Return an expression of the CronJob dialect with its weekdays by name, where they are numbered; for advice."""
+    fields = _five(value)
+    days = _in_cron_job(fields[-1], WEEKDAY) if fields is not None else None
+    return " ".join([*fields[:-1], _shown(days, WEEKDAY)]) if fields and days and _NUMBER.search(fields[-1]) else value
+
+
 def adapt(value: str) -> Adapted:
     """Translate an expression of Conductor's scheduler into one for a CronJob that comes due at the same times.
 

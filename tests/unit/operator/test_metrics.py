@@ -184,7 +184,7 @@ def test_a_port_that_is_taken_is_named() -> None:
         port = taken.getsockname()[1]
         config = factories.config(metrics_port=port, listen_address="127.0.0.1")
         with pytest.raises(ConfigurationError, match=f"COUNCILOR_METRICS_PORT: 127.0.0.1 port {port} "):
-            serve_metrics(config, Metrics())
+            serve_metrics(config, Metrics().registry)
 
 
 @pytest.mark.parametrize(
