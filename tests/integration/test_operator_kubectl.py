@@ -17,7 +17,13 @@ import pytest
 import yaml
 
 from councilor_operator.api.crd import COLUMNS
-from councilor_operator.constants import ConditionReason
+from councilor_operator.constants import (
+    ANNOTATION_DOCUMENT,
+    ANNOTATION_DOCUMENT_PROBLEM,
+    LABEL_SOURCE,
+    SOURCE_MONGODB,
+    ConditionReason,
+)
 from councilor_runner.contract import Reason
 from tests.controlplane import pods
 from tests.controlplane.api import COUNCILORS, CRON_JOBS, JOBS, Api, Object, eventually
@@ -29,6 +35,10 @@ from tests.controlplane.process import OperatorProcess
 NAMESPACE = "chamber"
 Golden = Callable[[str, str], None]
 NUMBERS = itertools.count(1)
+PROBLEM = (
+    'councilor_config.schedule.value "bogus" is no cron expression: write five fields, minute, hour, day of month, '
+    "month and weekday, for example 0 9 * * MON-FRI"
+)
 
 
 COUNCIL = {
@@ -36,6 +46,7 @@ COUNCIL = {
     "paused": ["Reconciled", "Paused"],
     "mistyped": ["InvalidSchedule"],
     "noted": ["Reconciled"],
+    "doubtful": ["InvalidDocument"],
     "taken": ["NameConflict"],
     "refused": ["CronJobRefused"],
     "judged": ["Reconciled", "RunCompleted"],
@@ -84,6 +95,9 @@ def convened(api: Api, control_plane: ControlPlane) -> dict[str, Councilor]:
     create("paused", schedule={"type": "cron", "value": "@yearly", "enabled": False})
     create("mistyped", schedule={"type": "cron", "value": "0 9 * * 7"})
     create("noted", schedule={"type": "cron", "value": "0 0 1 1 MON", "timeZone": "America/Sao_Paulo"})
+    council["doubtful"] = Councilor(api, NAMESPACE, "doubtful")
+    api.create(COUNCILORS, NAMESPACE, of_an_invalid_document("doubtful"))
+    council["doubtful"].wait_for_condition("Ready", "False")
     api.create(CRON_JOBS, NAMESPACE, foreign_cron_job("taken"))
     create("taken")
     create("refused", runner={"nodeSelector": {"disk": "fast & large"}})
@@ -125,6 +139,17 @@ def convened(api: Api, control_plane: ControlPlane) -> dict[str, Councilor]:
         seconds=200,
     )
     return council
+
+
+def of_an_invalid_document(name: str) -> Object:
+    """A Councilor as the sync makes it for a document that cannot run."""
+    body = new_councilor(name, schedule={"type": "cron", "value": "@yearly", "enabled": False})
+    body["metadata"]["labels"] = {LABEL_SOURCE: SOURCE_MONGODB}
+    body["metadata"]["annotations"] = {
+        ANNOTATION_DOCUMENT: "agents/CoverageReviewer_Agent",
+        ANNOTATION_DOCUMENT_PROBLEM: PROBLEM,
+    }
+    return body
 
 
 def foreign_cron_job(name: str) -> Object:
