@@ -165,7 +165,7 @@ class Rounds:
             self._asked.clear()
             self._causes.clear()
             started = monotonic()
-            result, again = await self._round()
+            result, again, pause = await self._round()
             self.last_end = now = self._clock()
             self._metrics.rounds.labels(result).inc()
             self._metrics.round_seconds.observe(monotonic() - started)
@@ -173,14 +173,15 @@ class Rounds:
             if again is not None:
                 due = min(due, again)
             if result in {"failed", "incomplete"}:
-                due = min(due, now + retry)
+                due = min(due, now + max(retry, pause))
                 retry = min(2 * retry, LAST_RETRY)
             else:
                 retry = FIRST_RETRY
             await asyncio.sleep(min(monotonic() - started, LONGEST_PAUSE))
 
-    async def _round(self) -> tuple[Result, datetime | None]:
-        """Make one round; returns how it went and when to look again for the guard's sake."""
+    async def _round(self) -> tuple[Result, datetime | None, timedelta]:
+        """Make one round; returns how it went, when to look again for the guard's sake, and how long the API server
+        wants to be left alone."""
         try:
             if self._clock() >= self._list_due:
                 await self._list()
@@ -191,7 +192,7 @@ class Rounds:
             notice = notices.source_failed(error.cause, error.message, self._namespace)
             # What stood before still does, as far as anybody knows.
             self._tell([notice, *self._known.values()], [])
-            return "failed", None
+            return "failed", None, timedelta()
         except ApiError as error:
             if isinstance(error, NotFoundError):
                 # kopf looks for the resource once, at its start: only a new process would watch it.
@@ -200,7 +201,7 @@ class Rounds:
                     "--server-side -f crds/`"
                 ) from error
             self._note(f"Councilors cannot be listed: {error.message}")
-            return "failed", None
+            return "failed", None, timedelta()
         now = self._clock()
         candidates = self._candidates(documents)
         wanted = {candidate.name: candidate for candidate in candidates}
@@ -218,15 +219,9 @@ class Rounds:
         self.compared.set()
         if work.stale:
             self._list_due = self._clock()
-        if work.unfinished:
-            return "incomplete", self._again(ruling, work)
-        return "changed" if work.created or work.updated or work.deleted else "unchanged", ruling.look_again
-
-    def _again(self, ruling: Ruling, work: _Work) -> datetime | None:
-        if not work.retry_after:
-            return ruling.look_again
-        asked = self._clock() + timedelta(seconds=work.retry_after)
-        return min(asked, ruling.look_again or asked)
+        written = work.created or work.updated or work.deleted
+        result: Result = "incomplete" if work.unfinished else "changed" if written else "unchanged"
+        return result, ruling.look_again, timedelta(seconds=work.retry_after)
 
     def _note(self, problem: str) -> None:
         """Say once what keeps documents and Councilors from being equal."""
@@ -293,6 +288,8 @@ class Rounds:
 
     async def _delete(self, existing: Existing, work: _Work) -> None:
         await self._target.delete(existing)
+        # The watch will say so, but perhaps not before the next round.
+        self._store.drop(existing)
         self._metrics.writes.labels("delete").inc()
         work.deleted += 1
         work.passing.append(notices.removed(existing, existing.annotations.get(ANNOTATION_DOCUMENT, "")))
