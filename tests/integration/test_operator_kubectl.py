@@ -17,13 +17,10 @@ import pytest
 import yaml
 
 from councilor_operator.api.crd import COLUMNS
-from councilor_operator.constants import (
-    ANNOTATION_DOCUMENT,
-    ANNOTATION_DOCUMENT_PROBLEM,
-    LABEL_SOURCE,
-    SOURCE_MONGODB,
-    ConditionReason,
-)
+from councilor_operator.constants import ConditionReason
+from councilor_operator.sync.candidate import SourceDocument
+from councilor_operator.sync.plan import manifest as synced
+from councilor_operator.sync.translation import TranslationRules, translate
 from councilor_runner.contract import Reason
 from tests.controlplane import pods
 from tests.controlplane.api import COUNCILORS, CRON_JOBS, JOBS, Api, Object, eventually
@@ -31,14 +28,11 @@ from tests.controlplane.councilor import Councilor, condition, limit_to_none, ne
 from tests.controlplane.fixtures import free_port
 from tests.controlplane.launcher import ControlPlane
 from tests.controlplane.process import OperatorProcess
+from tests.controlplane.sync import agent
 
 NAMESPACE = "chamber"
 Golden = Callable[[str, str], None]
 NUMBERS = itertools.count(1)
-PROBLEM = (
-    'councilor_config.schedule.value "bogus" is no cron expression: write five fields, minute, hour, day of month, '
-    "month and weekday, for example 0 9 * * MON-FRI"
-)
 
 
 COUNCIL = {
@@ -142,14 +136,11 @@ def convened(api: Api, control_plane: ControlPlane) -> dict[str, Councilor]:
 
 
 def of_an_invalid_document(name: str) -> Object:
-    """A Councilor as the sync makes it for a document that cannot run."""
-    body = new_councilor(name, schedule={"type": "cron", "value": "@yearly", "enabled": False})
-    body["metadata"]["labels"] = {LABEL_SOURCE: SOURCE_MONGODB}
-    body["metadata"]["annotations"] = {
-        ANNOTATION_DOCUMENT: "agents/CoverageReviewer_Agent",
-        ANNOTATION_DOCUMENT_PROBLEM: PROBLEM,
-    }
-    return body
+    """A Councilor as the sync makes it for a document that cannot run, but for its name."""
+    document = agent("CoverageReviewer_Agent", schedule={"type": "cron", "value": "bogus", "enabled": True})
+    candidate = translate(SourceDocument("agents", "698b3e954f1a7c20d8e6b359", document), TranslationRules())
+    body = synced(candidate, NAMESPACE)
+    return {**body, "metadata": {**body["metadata"], "name": name}}
 
 
 def foreign_cron_job(name: str) -> Object:
