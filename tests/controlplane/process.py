@@ -27,6 +27,8 @@ ENVIRONMENT = {
 class OperatorProcess:
     """Start, kill -9 and end the operator; its log is kept in a file."""
 
+    command = "run"
+
     def __init__(self, kubeconfig: Path, log: Path, *, health_port: int, **settings: str) -> None:
         self._environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("COUNCILOR_")},
@@ -62,13 +64,20 @@ class OperatorProcess:
     def start(self) -> None:
         """Start it and wait until it is ready."""
         self.launch()
+        self.await_ready()
+
+    def await_ready(self) -> None:
+        """Wait until it is ready."""
         eventually(self._healthy, f"the operator is ready; its log: {self.log}", seconds=30)
 
     def launch(self) -> None:
         """Start it."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "councilor_operator", "run"], env=self._environment, stdout=log, stderr=log
+                [sys.executable, "-m", "councilor_operator", self.command],
+                env=self._environment,
+                stdout=log,
+                stderr=log,
             )
 
     def kill(self) -> None:

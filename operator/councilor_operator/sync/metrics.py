@@ -5,6 +5,7 @@ docs/metrics.md has a line for each; a test holds the two together.
 
 import platform
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final, get_args
 
 from prometheus_client import (
@@ -19,13 +20,16 @@ from prometheus_client import (
 
 from councilor_operator import __version__
 from councilor_operator.sync.candidate import Collection
+from councilor_operator.sync.feed import Cause, Mode, Obstacle
 from councilor_operator.sync.guard import HoldReason
+from councilor_operator.sync.source import ErrorCause
 
 COLLECTIONS: Final[tuple[Collection, ...]] = get_args(Collection)
+CAUSES: Final = (*get_args(Cause), "watch", "clock")
 RESULTS: Final = ("unchanged", "changed", "incomplete", "failed")
 STATES: Final = ("enabled", "paused", "invalid")
 WRITES: Final = ("create", "update", "delete")
-MODES: Final = ("stream", "poll", "connecting")
+MODES: Final[tuple[Mode, ...]] = get_args(Mode)
 
 
 class SyncMetrics:
@@ -53,7 +57,8 @@ class SyncMetrics:
         )
         self.causes = Counter(
             "councilor_sync_round_causes",
-            "What full comparisons were asked for; several causes may lead to one.",
+            "What full comparisons were asked for: change of a document, poll, stream resumed or restarted, watch of "
+            "Councilors, clock. Several causes may lead to one.",
             ["cause"],
             registry=self.registry,
         )
@@ -75,8 +80,13 @@ class SyncMetrics:
             ["cause"],
             registry=self.registry,
         )
+        # A rate needs a value before the first event: without one the first of all is no increase.
         for result in RESULTS:
             self.rounds.labels(result)
+        for cause in CAUSES:
+            self.causes.labels(cause)
+        for cause in get_args(ErrorCause):
+            self.source_errors.labels(cause)
 
     def _add_councilors(self) -> None:
         self.documents = Gauge(
@@ -133,10 +143,13 @@ class SyncMetrics:
         )
         self.restarts = Counter(
             "councilor_sync_feed_restarts",
-            "Interruptions of the change stream by cause.",
+            "Interruptions of the change stream by cause: unreachable, credentials, forbidden, standalone, "
+            "unsupported, unresumable, invalidated.",
             ["cause"],
             registry=self.registry,
         )
+        for obstacle in get_args(Obstacle):
+            self.restarts.labels(obstacle)
         self.requests = Counter(
             "councilor_sync_api_requests",
             "Answered requests to the API server by verb, resource and HTTP status code; code error: no answer. "
@@ -164,8 +177,12 @@ class SyncMetrics:
     def follow_mode(self, mode: Callable[[], str]) -> None:
         """Show how changes are heard of whenever somebody asks."""
         for each in MODES:
-            self.mode.labels(each).set_function(lambda each=each: float(mode() == each))
+            self.mode.labels(each).set_function(partial(_is, mode, each))
 
     def count_request(self, verb: str, resource: str, code: str, _seconds: float) -> None:
         """Count a request to the API server."""
         self.requests.labels(verb, resource, code).inc()
+
+
+def _is(current: Callable[[], str], mode: str) -> float:
+    return float(current() == mode)
