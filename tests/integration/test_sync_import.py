@@ -49,7 +49,7 @@ def test_what_is_printed_is_taken_as_it_is(
     documents: Database[Document], any_mongod: Mongod, control_plane: ControlPlane, api: Api, namespace: str
 ) -> None:
     prompt = "First line: {{project}}\n\n  - indented\n# no comment\nlast"
-    documents.agents.insert_many([agent(task={"name": "n", "prompt": prompt}), agent("Reviewer_Agent")])
+    documents.agents.insert_many([agent(title="1e3", task={"name": "n", "prompt": prompt}), agent("Reviewer_Agent")])
     documents.agent_instances.insert_one(instance())
     result = run(any_mongod.uri, namespace)
     assert (result.returncode, result.stderr) == (0, "")
