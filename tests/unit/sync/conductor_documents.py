@@ -95,7 +95,9 @@ def changed(document: Document, changes: Mapping[str, Any]) -> Document:
         *parents, name = path.split(".")
         node = result
         for parent in parents:
-            node = node.setdefault(parent, {})
+            if node.get(parent) is None:
+                node[parent] = {}
+            node = node[parent]
         if value is REMOVED:
             node.pop(name, None)
         else:
