@@ -56,7 +56,7 @@ RUN --mount=type=secret,id=certificates,target=/etc/ssl/certs/ca-certificates.cr
 # (tests/unit/test_images.py keeps that so); kopf takes the configuration and two models. The import is the proof.
 RUN rm -r /opt/venv/lib/python3*/site-packages/kubernetes/client/api \
     /opt/venv/lib/python3*/site-packages/kubernetes/aio/client/api \
- && /opt/venv/bin/python -B -c 'import kopf, kubernetes.config, kubernetes.aio.client, kubernetes.aio.config'
+ && /opt/venv/bin/python -B -c 'import kopf, kubernetes.config, kubernetes.aio.client, kubernetes.aio.config, pymongo, yaml'
 # Unchecked bytecode is valid whatever becomes of the sources' times in a layer.
 RUN rm -f /opt/venv/.lock \
  && find /opt/venv/lib -type d -name tests -prune -exec rm -r {} + \

@@ -24,7 +24,6 @@ class Report:
     """A labelled report; `statements` are what the reading gets of it, `features` what it sees in them as a whole."""
 
     author: str
-    language: str
     severity: Severity
     statements: tuple[str, ...]
     features: frozenset[str]
@@ -38,5 +37,5 @@ def read_corpus(files: Iterable[Path] | None = None) -> list[Report]:
             text = normalise(row["text"])
             if severity_of_marker(text) is None:
                 said = tuple(statements(text))
-                reports.append(Report(path.stem, row["lang"], row["severity"], said, features(said)))
+                reports.append(Report(path.stem, row["severity"], said, features(said)))
     return reports

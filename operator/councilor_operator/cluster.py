@@ -51,7 +51,7 @@ class Cluster(Protocol):
         ...
 
     async def exists(self, councilor: ObservedCouncilor) -> bool:
-        """Tell whether a Councilor is still there, and not only another one of its name."""
+        """Tell whether a Councilor is still there: neither being deleted nor another one of its name."""
         ...
 
     async def apply_cron_job(self, manifest: Manifest, *, uid: str | None) -> ObservedCronJob:
@@ -118,7 +118,8 @@ class KubernetesCluster:
             body = await self._connection.request("GET", path)
         except NotFoundError:
             return False
-        return bool(body["metadata"]["uid"] == councilor.uid)
+        metadata = body["metadata"]
+        return bool(metadata["uid"] == councilor.uid) and "deletionTimestamp" not in metadata
 
     async def apply_cron_job(self, manifest: Manifest, *, uid: str | None) -> ObservedCronJob:
         body = await self._apply(manifest, uid, {})

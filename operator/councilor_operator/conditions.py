@@ -73,17 +73,17 @@ def _ready(
 ) -> _Claim:
     note = document_note(councilor)
     if refusal is not None:
-        ending = f"{note}{where_to_change(councilor) if refusal.reason in _SPEC_REFUSED else ''}"
-        return _Claim(ConditionType.READY, "False", refusal.reason, _with_ending(refusal.message, ending))
+        ending = where_to_change(councilor) if refusal.reason in _SPEC_REFUSED else ""
+        return _Claim(ConditionType.READY, "False", refusal.reason, _with_ending(f"{refusal.message}{note}", ending))
     name = cron_job.name if cron_job else ""
     warnings = decision.schedule.warnings if decision.schedule else ()
     notes = "".join(f"; note on spec.{warning.field}: {warning.message}" for warning in warnings)
-    message = _with_ending(f"CronJob {name} is as the spec demands{notes}", note)
+    message = f"CronJob {name} is as the spec demands{notes}{note}"
     return _Claim(ConditionType.READY, "True", ConditionReason.RECONCILED, message)
 
 
 def _with_ending(message: str, ending: str) -> str:
-    """Put an ending behind a message that is cut, where both are too long for a condition."""
+    """Put an ending behind a message, which is cut where both are too long for a condition."""
     room = MESSAGE_LIMIT - len(ending)
     return (message if len(message) <= room else f"{message[: room - 1]}…") + ending
 

@@ -24,6 +24,7 @@ from councilor_operator.errors import (
     Cause,
     ConfigurationError,
     ConflictError,
+    NamespaceGoneError,
     NotFoundError,
     RejectedError,
     TransientError,
@@ -62,7 +63,7 @@ class Connection:
     ) -> dict[str, Any]:
         """Send one request and return the answer's JSON object.
 
-        Raises `TransientError`, `ConflictError`, `NotFoundError` or `RejectedError`.
+        Raises `TransientError`, `ConflictError`, `NotFoundError`, `NamespaceGoneError` or `RejectedError`.
         """
         configuration = self._client.configuration
         if content_type == APPLY:
@@ -159,15 +160,19 @@ def _error(status: int, content: bytes, retry_after: str | None) -> ApiError:
     try:
         document = json.loads(content)
         message = str(document.get("message", "")) or f"HTTP {status}"
-        causes = (document.get("details") or {}).get("causes") or ()
+        details = document.get("details") or {}
+        missing, causes = details.get("kind"), details.get("causes") or ()
         reasons = {cause.get("reason") for cause in causes}
         fields = tuple(Cause(cause["field"], str(cause.get("message", ""))) for cause in causes if cause.get("field"))
     except (ValueError, AttributeError):
         # A proxy's page, not a Status of the API server.
-        message, reasons, fields = f"HTTP {status}", set(), ()
+        message, missing, reasons, fields = f"HTTP {status}", None, set(), ()
     match status:
         case 403 if "NamespaceTerminating" in reasons:
-            return NotFoundError("the namespace is being deleted", status=status)
+            return NamespaceGoneError("the namespace is being deleted", status=status)
+        case 404 if missing == "namespaces":
+            # The operator asks for no namespace itself: this is what admission says to a write (NamespaceLifecycle).
+            return NamespaceGoneError("the namespace is gone", status=status)
         case 404:
             return NotFoundError(message, status=status)
         case 409:

@@ -29,7 +29,11 @@ class ConflictError(ApiError):
 
 
 class NotFoundError(ApiError):
-    """The object, or its namespace, is gone (404)."""
+    """The object is gone (404)."""
+
+
+class NamespaceGoneError(ApiError):
+    """Nothing can be created in the namespace: it is being deleted (403), or gone (404)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,11 @@ from councilor_operator.schedule import quote
 
 _NAME_LIMIT: Final = 120
 """Characters of a document's name; ids of any length stand in the annotation."""
-_PROBLEM_LIMIT: Final = 640
+_PROBLEM_LIMIT: Final = 800
+_LEFT_BEHIND: Final = (
+    "; no sync keeps this Councilor equal to a document: look through its spec, then remove the annotation "
+    f"{ANNOTATION_DOCUMENT_PROBLEM}"
+)
 _NOTE_LIMIT: Final = 400
 
 
@@ -32,18 +36,13 @@ def synced_from(councilor: ObservedCouncilor) -> str | None:
 
 def document_problem(councilor: ObservedCouncilor) -> str | None:
     """Say why a Councilor's document is no councilor that could run, None where it is one."""
-    problem = _shown(councilor, ANNOTATION_DOCUMENT_PROBLEM, _PROBLEM_LIMIT)
+    # A copy, or one whose label was taken away to keep it: nobody else will ever remove what refuses it.
+    ending = "" if synced_from(councilor) is not None else _LEFT_BEHIND
+    problem = _shown(councilor, ANNOTATION_DOCUMENT_PROBLEM, _PROBLEM_LIMIT - len(ending))
     if problem is None:
         return None
     name = _shown(councilor, ANNOTATION_DOCUMENT, _NAME_LIMIT)
-    found = f"document {name}: {problem}" if name else problem
-    if synced_from(councilor) is not None:
-        return found
-    # A copy, or one whose label was taken away to keep it: nobody else will ever remove what refuses it.
-    return (
-        f"{found}; no sync keeps this Councilor equal to a document: look through its spec, then remove the annotation "
-        f"{ANNOTATION_DOCUMENT_PROBLEM}"
-    )
+    return f"{f'document {name}: ' if name else ''}{problem}{ending}"
 
 
 def document_note(councilor: ObservedCouncilor) -> str:

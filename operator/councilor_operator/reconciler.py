@@ -19,7 +19,14 @@ from councilor_operator.cluster import Cluster
 from councilor_operator.complaints import describe_rejection
 from councilor_operator.config import OperatorConfig
 from councilor_operator.constants import ConditionReason
-from councilor_operator.errors import ApiError, ConflictError, NotFoundError, RejectedError, TransientError
+from councilor_operator.errors import (
+    ApiError,
+    ConflictError,
+    NamespaceGoneError,
+    NotFoundError,
+    RejectedError,
+    TransientError,
+)
 from councilor_operator.metrics import Metrics
 from councilor_operator.names import cron_job_name
 from councilor_operator.observation import Observation, jobs_to_examine, jobs_without_pod
@@ -68,6 +75,10 @@ class Reconciler:
         """Make a pass and decide what follows from its failure."""
         try:
             changed, look_again = await self.reconcile(uid)
+        except NamespaceGoneError:
+            # Objects leave such a namespace in any order, perhaps the CronJob first. The Councilor follows or has
+            # followed, and nothing can be made any more: a retry would be in vain.
+            self._finish(uid, "unchanged")
         except (ConflictError, NotFoundError):
             # Somebody wrote in between, or something that a write needs vanished. The watch brings the news and with
             # it the next pass; the retry is for the case that it does not.
@@ -178,7 +189,7 @@ class Reconciler:
         return found
 
     def _forget(self, councilor: ObservedCouncilor) -> None:
-        """Forget a Councilor that is gone, whether or not a watch will tell of it."""
+        """Forget a Councilor that is gone or going, whether or not a watch will tell of it."""
         self._cache.councilors.drop(councilor)
         self._cache.jobs.forget(councilor.uid)
         self._queue.forget(councilor.uid)

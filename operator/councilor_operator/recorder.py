@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from prometheus_client import Counter
 
-from councilor_operator.errors import ApiError, NotFoundError
+from councilor_operator.errors import ApiError, NamespaceGoneError, NotFoundError
 from councilor_operator.events import Event
 from councilor_operator.observed import Reference
 
@@ -54,8 +54,8 @@ class EventRecorder:
             about, event, now = await self._waiting.get()
             try:
                 await self._sender.send_event(about, event, now)
-            except NotFoundError:
-                # Its namespace is being deleted: nobody will look.
+            except (NotFoundError, NamespaceGoneError):
+                # Its namespace is being deleted or gone: nobody will look.
                 continue
             except ApiError as error:
                 self._failures.inc()

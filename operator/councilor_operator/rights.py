@@ -1,9 +1,9 @@
-"""What the operator asks of the API server, as RBAC rules: no more than it uses, which a test proves from the API
+"""What operator and sync ask of the API server, as RBAC rules: no more than they use, which tests prove from the API
 server's own record.
 
 Whoever installs the operator binds them to its service account: in a ClusterRole where it watches all namespaces, in a
-Role in each namespace of COUNCILOR_NAMESPACES otherwise. Discovery is open to every account
-(ClusterRole system:discovery).
+Role in each namespace of COUNCILOR_NAMESPACES otherwise. The sync has a service account of its own, bound in a Role of
+its one namespace. Discovery is open to every account (ClusterRole system:discovery).
 """
 
 from typing import Final
@@ -23,3 +23,10 @@ RULES: Final[list[dict[str, list[str]]]] = [
     {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["list", "create"]},
 ]
 """Rules as in rbac.authorization.k8s.io/v1; every resource is namespaced."""
+
+# Neither statuses nor CronJobs: what becomes of a Councilor is the operator's business.
+SYNC_RULES: Final[list[dict[str, list[str]]]] = [
+    {"apiGroups": [GROUP], "resources": [PLURAL], "verbs": ["list", "watch", "create", "patch", "delete"]},
+    {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
+]
+"""The sync's rules for the namespace of its Councilors, in the same form."""

@@ -34,6 +34,10 @@ _NOTHING_SENT = (
     httpx.InvalidURL,
 )
 
+# What a peer's end of the connection looks like: by bytes that are no HTTP, orderly, or by a reset. A crash of the peer
+# looks the same.
+_BROKEN_OFF = (httpx.RemoteProtocolError, httpx.NetworkError)
+
 
 class NoAnswerError(Exception):
     """A request without an answer. `message` is ours; `sent` says whether it may have arrived, `kind` what it means."""
@@ -76,17 +80,19 @@ async def request(
     """Send one request and read the answer to its end, in `seconds` altogether. Raises NoAnswerError."""
     # The client's own limit is for each piece of an answer, so that a trickle of them would never end.
     timeout = httpx.Timeout(seconds, connect=min(CONNECT_SECONDS, seconds))
+    answering = False
     try:
         async with (
             asyncio.timeout(seconds),
             client.stream(method, url, json=body, params=query, timeout=timeout) as response,
         ):
+            answering = True
             return Reply(response.status_code, response.headers, await _json_body(response, limits))
     except TimeoutError:
         raise NoAnswerError(f"{peer.name} did not answer in full within {seconds:g} s", sent=True) from None
     except (httpx.HTTPError, httpx.InvalidURL, ssl.SSLError) as error:
         # The client lets errors of an encrypted stream through as they are.
-        raise _no_answer(error, peer) from None
+        raise _no_answer(error, peer, url, answering=answering) from None
 
 
 async def _json_body(response: httpx.Response, limits: ExcerptLimits) -> object:
@@ -103,7 +109,8 @@ async def _json_body(response: httpx.Response, limits: ExcerptLimits) -> object:
         return None
 
 
-def _no_answer(error: Exception, peer: Peer) -> NoAnswerError:
+def _no_answer(error: Exception, peer: Peer, url: str, *, answering: bool) -> NoAnswerError:
+    """Put an error of the client in our words; `answering` says that the answer's head had arrived."""
     sent = not isinstance(error, _NOTHING_SENT)
     problem = None if sent else tls_problem(error, peer)
     if problem is not None:
@@ -115,11 +122,13 @@ def _no_answer(error: Exception, peer: Peer) -> NoAnswerError:
         return NoAnswerError(message, AnswerKind.REFUSED, sent=False)
     if not sent:
         return NoAnswerError(f"no connection to {peer.name} ({type(error).__name__})", sent=False)
-    if isinstance(error, httpx.RemoteProtocolError):
-        message = (
-            f"{peer.name} ended the connection without an answer in HTTP; if the port speaks TLS, begin the address in "
-            f"{peer.setting} with https://"
-        )
+    if answering:
+        return NoAnswerError(f"{peer.name} did not answer in full ({type(error).__name__})", sent=True)
+    if isinstance(error, _BROKEN_OFF):
+        message = f"the connection to {peer.name} ended without an answer in HTTP ({type(error).__name__})"
+        if url.lower().startswith("http:"):
+            # A port with TLS sends an alert, closes or resets; which of them arrives is a matter of timing.
+            message += f"; if the port speaks TLS, begin the address in {peer.setting} with https://"
         return NoAnswerError(message, sent=True)
     return NoAnswerError(f"{peer.name} did not answer ({type(error).__name__})", sent=True)
 

@@ -17,7 +17,6 @@ from councilor_runner.tls import GATEWAY
 
 POLL_SECONDS = ANSWER_SECONDS
 """For one look; an answer of many megabytes needs its time."""
-EVENT_SECONDS = 5.0
 
 
 class Gateway:
@@ -75,13 +74,13 @@ class Gateway:
             raise SourceUnavailableError(self.name, error.message, refused=refused) from None
 
     async def post_event(self, event: Mapping[str, object]) -> str | None:
-        """Post a task event; return why it was not delivered, None when it was.
+        """Post a task event; return why it was not delivered, None when it was. Whoever calls sets the limit of time.
 
         `POST /api/internal/task-event` (gateway e8df455), the only way to the user interface's WebSocket.
         """
         url = f"{self._url}/api/internal/task-event"
         try:
-            reply = await request(self._client, GATEWAY, "POST", url, seconds=EVENT_SECONDS, body=event, limits=FIELDS)
+            reply = await request(self._client, GATEWAY, "POST", url, seconds=ANSWER_SECONDS, body=event, limits=FIELDS)
         except NoAnswerError as error:
             return error.message
         return None if 200 <= reply.status < 300 else f"the gateway answered {reply.status}"

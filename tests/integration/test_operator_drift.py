@@ -101,8 +101,8 @@ def test_a_deleted_councilor_takes_everything_along_and_is_let_go(
     api: Api, namespace: str, control_plane: ControlPlane, operator_process: OperatorProcess, down: bool
 ) -> None:
     namespaces = {name: api.make_namespace(f"{namespace}-{name}") for name in DELETIONS}
-    for name, home in namespaces.items():
-        councilor = Councilor.create(api, home, "gone")
+    councilors = {name: Councilor.create(api, home, "gone") for name, home in namespaces.items()}
+    for name, councilor in councilors.items():
         # A Pod would hold its namespace for half a minute, with no kubelet to end it.
         if name != "namespace":
             councilor.run_by_hand(control_plane, "gone-1")

@@ -18,6 +18,9 @@ import yaml
 
 from councilor_operator.api.crd import COLUMNS
 from councilor_operator.constants import ConditionReason
+from councilor_operator.sync.candidate import SourceDocument
+from councilor_operator.sync.plan import manifest as synced
+from councilor_operator.sync.translation import TranslationRules, translate
 from councilor_runner.contract import Reason
 from tests.controlplane import pods
 from tests.controlplane.api import COUNCILORS, CRON_JOBS, JOBS, Api, Object, eventually
@@ -25,6 +28,7 @@ from tests.controlplane.councilor import Councilor, condition, limit_to_none, ne
 from tests.controlplane.fixtures import free_port
 from tests.controlplane.launcher import ControlPlane
 from tests.controlplane.process import OperatorProcess
+from tests.controlplane.sync import agent
 
 NAMESPACE = "chamber"
 Golden = Callable[[str, str], None]
@@ -36,6 +40,7 @@ COUNCIL = {
     "paused": ["Reconciled", "Paused"],
     "mistyped": ["InvalidSchedule"],
     "noted": ["Reconciled"],
+    "doubtful": ["InvalidDocument"],
     "taken": ["NameConflict"],
     "refused": ["CronJobRefused"],
     "judged": ["Reconciled", "RunCompleted"],
@@ -84,6 +89,9 @@ def convened(api: Api, control_plane: ControlPlane) -> dict[str, Councilor]:
     create("paused", schedule={"type": "cron", "value": "@yearly", "enabled": False})
     create("mistyped", schedule={"type": "cron", "value": "0 9 * * 7"})
     create("noted", schedule={"type": "cron", "value": "0 0 1 1 MON", "timeZone": "America/Sao_Paulo"})
+    council["doubtful"] = Councilor(api, NAMESPACE, "doubtful")
+    api.create(COUNCILORS, NAMESPACE, of_an_invalid_document("doubtful"))
+    council["doubtful"].wait_for_condition("Ready", "False")
     api.create(CRON_JOBS, NAMESPACE, foreign_cron_job("taken"))
     create("taken")
     create("refused", runner={"nodeSelector": {"disk": "fast & large"}})
@@ -125,6 +133,14 @@ def convened(api: Api, control_plane: ControlPlane) -> dict[str, Councilor]:
         seconds=200,
     )
     return council
+
+
+def of_an_invalid_document(name: str) -> Object:
+    """A Councilor as the sync makes it for a document that cannot run, but for its name."""
+    document = agent("CoverageReviewer_Agent", schedule={"type": "cron", "value": "bogus", "enabled": True})
+    candidate = translate(SourceDocument("agents", "698b3e954f1a7c20d8e6b359", document), TranslationRules())
+    body = synced(candidate, NAMESPACE)
+    return {**body, "metadata": {**body["metadata"], "name": name}}
 
 
 def foreign_cron_job(name: str) -> Object:

@@ -15,7 +15,7 @@ from tests.conductor import Answer, StubConductor
 from tests.mongodb import Mongod
 from tests.mongodb.server import free_port
 from tests.runner import RunnerProcess, RunnerSetup
-from tests.runner.process import job_name, wait_for
+from tests.runner.process import assert_end, job_name, wait_for
 
 Documents = Database[dict[str, Any]]
 
@@ -27,11 +27,8 @@ def setup(stub_conductor: StubConductor, mongod: Mongod, tmp_path: Path) -> Runn
 
 
 def ended(pod: RunnerProcess, code: ExitCode, reason: Reason, **report: object) -> None:
-    """Assert how a Pod ended, in its exit code as in its report."""
-    assert pod.exit_code == code, pod.log
-    assert (pod.report.exit_code, pod.report.reason) == (code, reason)
-    for name, value in report.items():
-        assert getattr(pod.report, name) == value, name
+    """Assert how a Pod ended, and that it said so in its log, too."""
+    assert_end(pod, code, reason, **report)
     assert pod.output == ""
     assert pod.lines
 

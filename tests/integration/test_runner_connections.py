@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -9,13 +12,16 @@ from typing import Any
 import pytest
 from pymongo.database import Database
 
+from councilor_runner.connection import NoAnswerError, http_client, request
 from councilor_runner.contract import ENV_CA_FILE, ExitCode, Reason
+from councilor_runner.tls import CONDUCTOR
 from tests.certificates import Authority, Identity
 from tests.conductor import Answer, StubConductor
 from tests.forward_proxy import ForwardProxy
 from tests.mongodb import Mongod
 from tests.mongodb.server import free_port
 from tests.runner import RunnerProcess, RunnerSetup
+from tests.runner.process import assert_end
 
 Documents = Database[dict[str, Any]]
 TOKEN = "t0k3n-of-conductor"
@@ -23,12 +29,7 @@ TOKEN = "t0k3n-of-conductor"
 
 def ended(pod: RunnerProcess, code: ExitCode, reason: Reason, *words: str, **report: object) -> None:
     """Assert how a Pod ended, that a person is told these words, and nobody the token."""
-    assert pod.exit_code == code, pod.log
-    assert (pod.report.exit_code, pod.report.reason) == (code, reason), pod.log
-    for word in words:
-        assert word in (pod.report.message or "")
-    for name, value in report.items():
-        assert getattr(pod.report, name) == value, name
+    assert_end(pod, code, reason, *words, **report)
     assert TOKEN not in pod.log + pod.message.decode()
 
 
@@ -154,6 +155,52 @@ def test_http_to_a_port_with_tls(start: Start, authority: Authority) -> None:
     # The request went out, so nobody can say from the outside that it was not taken: no final word by this Pod.
     ended(setup.run(), ExitCode.TEMPORARY, Reason.CONDUCTOR_UNREACHABLE, "begin the address", "https://")
     assert stub.executions == {}
+
+
+# unexpected_message, as OpenSSL answers plain HTTP.
+ALERT = b"\x15\x03\x01\x00\x02\x02\x0a"
+BROKEN_OFF = ["without an answer in HTTP", "if the port speaks TLS, begin the address", "https://"]
+HALF = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"
+
+
+@pytest.mark.parametrize(
+    ("answer", "reset", "words"),
+    [
+        (b"", False, BROKEN_OFF),
+        (b"", True, BROKEN_OFF),
+        (ALERT, False, BROKEN_OFF),
+        (ALERT, True, BROKEN_OFF),
+        (HALF, False, ["did not answer in full"]),
+    ],
+    ids=["closed", "reset", "alert", "alert and reset", "half an answer"],
+)
+async def test_a_connection_that_ends_early(answer: bytes, reset: bool, words: list[str]) -> None:
+    async def end(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        if reset:
+            connection: socket.socket = writer.get_extra_info("socket")
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.close()
+
+    server = await asyncio.start_server(end, "127.0.0.1", 0)
+    host, port = server.sockets[0].getsockname()
+    async with server, http_client({}, None, True) as client:
+        with pytest.raises(NoAnswerError) as caught:
+            await request(client, CONDUCTOR, "POST", f"http://{host}:{port}/", seconds=30, body={"prompt": "x"})
+    assert caught.value.sent
+    assert [word for word in words if word not in caught.value.message] == []
+    assert ("TLS" in caught.value.message) is (words is BROKEN_OFF)
+    assert host not in caught.value.message
+
+
+def test_a_port_with_tls_that_resets_is_not_said_to_need_it(start: Start, authority: Authority) -> None:
+    stub, setup = start(identity=authority.issue("server"))
+    stub.faults.next("submit", kind="reset", times=None)
+    pod = setup.run(**{ENV_CA_FILE: str(authority.certificate)})
+    ended(pod, ExitCode.TEMPORARY, Reason.CONDUCTOR_UNREACHABLE, dispatched=True)
+    assert "begin the address" not in (pod.report.message or "")
 
 
 def test_a_gateway_that_cannot_be_trusted_is_replaced_by_mongodb(start: Start, authority: Authority) -> None:

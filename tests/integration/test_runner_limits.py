@@ -20,7 +20,7 @@ from tests.conductor.client import execution_request
 from tests.conductor.faults import Operation
 from tests.mongodb import Mongod
 from tests.runner import RunnerProcess
-from tests.runner.process import wait_for
+from tests.runner.process import assert_end, wait_for
 from tests.runner.trials import Trial, new_trial, side_by_side
 
 MEMORY = 224 * 1024 * 1024
@@ -30,10 +30,8 @@ AGENT = "A_Agent"
 
 
 def ended(pod: RunnerProcess, code: ExitCode, reason: Reason, **report: object) -> None:
-    assert pod.exit_code == code, pod.log
-    assert (pod.report.exit_code, pod.report.reason) == (code, reason), pod.log
-    for name, value in report.items():
-        assert getattr(pod.report, name) == value, name
+    """Assert how a Pod ended, and that the kubelet takes all of its message."""
+    assert_end(pod, code, reason, **report)
     assert len(pod.message) <= 4096
 
 

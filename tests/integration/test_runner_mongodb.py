@@ -16,6 +16,7 @@ from tests.conductor import Answer, StubConductor
 from tests.documentation import fenced
 from tests.mongodb import Mongod
 from tests.runner import RunnerProcess, RunnerSetup
+from tests.runner.process import assert_end
 
 PASSWORD = "hunter2:@/%"
 ADMINISTRATOR = "administrator"
@@ -95,12 +96,8 @@ def without(collection: str, *actions: str) -> list[dict[str, Any]]:
 
 
 def ended(pod: RunnerProcess, code: ExitCode, reason: Reason, *words: str, **report: object) -> None:
-    assert pod.exit_code == code, pod.log
-    assert (pod.report.exit_code, pod.report.reason) == (code, reason), pod.log
-    for word in words:
-        assert word in (pod.report.message or "")
-    for name, value in report.items():
-        assert getattr(pod.report, name) == value, name
+    """Assert how a Pod ended, that a person is told these words, and nobody an address or the password."""
+    assert_end(pod, code, reason, *words, **report)
     for secret in (PASSWORD, quote(PASSWORD, safe=""), "127.0.0.1"):
         assert secret not in pod.log + pod.message.decode()
 

@@ -37,7 +37,8 @@ class Mongod:
     `bind_ip` is one address; it becomes the replica set's member name, so clients must reach the server under it.
     Without `dbpath` the data lives in a temporary directory that `stop` removes; a given directory is kept, and a
     later Mongod may continue on it. `failpoints` allows `fail_command`. With `identity` it demands TLS; with
-    `key_file` (mode 600) it demands users, the first of which `create_administrator` makes.
+    `key_file` (mode 600) it demands users, the first of which `create_administrator` makes. Not `alone`, it is one of
+    the members of a `ReplicaSet`, which initiates them, and has started as soon as it answers.
 
     Raises ValueError for an address that is not one concrete IP address, MongodUnavailableError when there is no
     mongod for this machine, MongodError when the server does not come up.
@@ -55,6 +56,7 @@ class Mongod:
         binary: Path | None = None,
         identity: Identity | None = None,
         key_file: Path | None = None,
+        alone: bool = True,
     ) -> None:
         address = _concrete_address(bind_ip)
         self.shape: Final = shape
@@ -63,6 +65,7 @@ class Mongod:
         self.failpoints: Final = failpoints
         self._identity = identity
         self._key_file = key_file
+        self._alone = alone
         self._host = f"[{bind_ip}]" if address.version == 6 else bind_ip
         self._ipv6 = address.version == 6
         self._start_timeout = start_timeout
@@ -98,7 +101,8 @@ class Mongod:
         return self.dbpath / "mongod.log"
 
     def start(self) -> None:
-        """Starts the server and returns once it takes writes: about a second, or `start_timeout` at most."""
+        """Starts the server and returns once it takes writes, or just answers where others decide that: about a second,
+        or `start_timeout` at most."""
         if self._process is not None:
             raise MongodError(f"mongod already runs with pid {self._process.pid}")
         binary = self._binary or mongod_binary()
@@ -238,7 +242,7 @@ class Mongod:
 
     def _await_writable(self) -> None:
         deadline = time.monotonic() + self._start_timeout
-        initiated = self.shape == "standalone"
+        initiated = self.shape == "standalone" or not self._alone
         with self._direct() as client:
             while True:
                 code = self._running().poll()
@@ -252,7 +256,7 @@ class Mongod:
                     if not initiated:
                         self._initiate(client)
                         initiated = True
-                    if client.admin.command("hello")["isWritablePrimary"]:
+                    if client.admin.command("hello")["isWritablePrimary"] or not self._alone:
                         return
                 except AutoReconnect:
                     pass  # not listening yet; a ServerSelectionTimeoutError is one too

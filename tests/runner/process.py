@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from councilor_runner import contract as contracts
-from councilor_runner.contract import RunReport
+from councilor_runner.contract import ExitCode, Reason, RunReport
 
 PATIENCE = 60.0
 
@@ -187,6 +187,19 @@ class RunnerProcess:
     def lines(self) -> list[dict[str, Any]]:
         """The log; every line has to be JSON."""
         return [json.loads(line) for line in self.log.splitlines()]
+
+
+def assert_end(pod: RunnerProcess, code: ExitCode, reason: Reason, *words: str, **report: object) -> None:
+    """Assert how a Pod ended, in its exit code as in its report, that a person is told these words, and what else the
+    report says."""
+    assert pod.exit_code == code, pod.log
+    assert (pod.report.exit_code, pod.report.reason) == (code, reason), pod.log
+    message = pod.report.message or ""
+    for word in words:
+        assert word in message, f"{word!r} is not in {message!r}"
+    for name, value in report.items():
+        found = getattr(pod.report, name)
+        assert found == value, f"{name} is {found!r}, not {value!r}"
 
 
 def wait_for(condition: Callable[[], Any]) -> None:

@@ -20,13 +20,16 @@ from prometheus_client import (
 
 from councilor_operator import __version__
 from councilor_operator.sync.candidate import Collection
+from councilor_operator.sync.feed import Cause, Mode, Obstacle
 from councilor_operator.sync.guard import HoldReason
+from councilor_operator.sync.source import ErrorCause
 
 COLLECTIONS: Final[tuple[Collection, ...]] = get_args(Collection)
+CAUSES: Final = (*get_args(Cause), "watch", "clock")
 RESULTS: Final = ("unchanged", "changed", "incomplete", "failed")
 STATES: Final = ("enabled", "paused", "invalid")
 WRITES: Final = ("create", "update", "delete")
-MODES: Final = ("stream", "poll", "connecting")
+MODES: Final[tuple[Mode, ...]] = get_args(Mode)
 
 
 class SyncMetrics:
@@ -54,7 +57,8 @@ class SyncMetrics:
         )
         self.causes = Counter(
             "councilor_sync_round_causes",
-            "What full comparisons were asked for; several causes may lead to one.",
+            "What full comparisons were asked for: change of a document, poll, stream resumed or restarted, watch of "
+            "Councilors, clock. Several causes may lead to one.",
             ["cause"],
             registry=self.registry,
         )
@@ -76,8 +80,13 @@ class SyncMetrics:
             ["cause"],
             registry=self.registry,
         )
+        # A rate needs a value before the first event: without one the first of all is no increase.
         for result in RESULTS:
             self.rounds.labels(result)
+        for cause in CAUSES:
+            self.causes.labels(cause)
+        for cause in get_args(ErrorCause):
+            self.source_errors.labels(cause)
 
     def _add_councilors(self) -> None:
         self.documents = Gauge(
@@ -134,10 +143,13 @@ class SyncMetrics:
         )
         self.restarts = Counter(
             "councilor_sync_feed_restarts",
-            "Interruptions of the change stream by cause.",
+            "Interruptions of the change stream by cause: unreachable, credentials, forbidden, standalone, "
+            "unsupported, unresumable, invalidated.",
             ["cause"],
             registry=self.registry,
         )
+        for obstacle in get_args(Obstacle):
+            self.restarts.labels(obstacle)
         self.requests = Counter(
             "councilor_sync_api_requests",
             "Answered requests to the API server by verb, resource and HTTP status code; code error: no answer. "

@@ -14,8 +14,8 @@ from councilor_operator.api.crd import structural
 from councilor_operator.api.spec import CouncilorSpec
 
 _PROBLEMS_SHOWN: Final = 5
-_PROBLEM_LIMIT: Final = 800
-"""Characters of all problems together; a condition's message holds them."""
+_PROBLEM_LIMIT: Final = 640
+"""Characters of all problems together; the operator shows no more of them in a condition."""
 _NOTES_SHOWN: Final = 5
 
 
@@ -68,7 +68,7 @@ class Reading:
 
     @property
     def problem(self) -> str | None:
-        """All problems in one text of at most 800 characters: whole ones, and the number of those left out."""
+        """All problems in one text of at most 640 characters: whole ones, and the number of those left out."""
         if not self._problems:
             return None
         for shown in range(min(len(self._problems), _PROBLEMS_SHOWN), 0, -1):

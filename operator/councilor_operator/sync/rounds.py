@@ -21,6 +21,7 @@ from councilor_operator.errors import (
     ApiError,
     ConfigurationError,
     ConflictError,
+    NamespaceGoneError,
     NotFoundError,
     RejectedError,
     TransientError,
@@ -66,9 +67,8 @@ class _Work:
     deleted: int = 0
     unfinished: int = 0
     """Writes that did not succeed."""
-    retry: bool = False
-    """Whether another round soon may succeed where this one did not."""
     retry_after: float = 0.0
+    """Seconds that the API server asks for before the next attempt."""
     stale: bool = False
     """Whether Councilors are not as they were believed to be."""
     standing: list[Notice] = field(default_factory=list)
@@ -165,7 +165,7 @@ class Rounds:
             self._asked.clear()
             self._causes.clear()
             started = monotonic()
-            result, again = await self._round()
+            result, again, pause = await self._round()
             self.last_end = now = self._clock()
             self._metrics.rounds.labels(result).inc()
             self._metrics.round_seconds.observe(monotonic() - started)
@@ -173,25 +173,26 @@ class Rounds:
             if again is not None:
                 due = min(due, again)
             if result in {"failed", "incomplete"}:
-                due = min(due, now + retry)
+                due = min(due, now + max(retry, pause))
                 retry = min(2 * retry, LAST_RETRY)
             else:
                 retry = FIRST_RETRY
             await asyncio.sleep(min(monotonic() - started, LONGEST_PAUSE))
 
-    async def _round(self) -> tuple[Result, datetime | None]:
-        """Make one round; returns how it went and when to look again for the guard's sake."""
+    async def _round(self) -> tuple[Result, datetime | None, timedelta]:
+        """Make one round; returns how it went, when to look again for the guard's sake, and how long the API server
+        wants to be left alone."""
         try:
             if self._clock() >= self._list_due:
                 await self._list()
             documents = await self._source.read()
         except SourceError as error:
-            self._fail(error.message)
+            self._note(error.message)
             self._metrics.source_errors.labels(error.cause).inc()
             notice = notices.source_failed(error.cause, error.message, self._namespace)
             # What stood before still does, as far as anybody knows.
             self._tell([notice, *self._known.values()], [])
-            return "failed", None
+            return "failed", None, timedelta()
         except ApiError as error:
             if isinstance(error, NotFoundError):
                 # kopf looks for the resource once, at its start: only a new process would watch it.
@@ -199,8 +200,8 @@ class Rounds:
                     f"the API server does not know {PLURAL}.{GROUP}: install the CRD first, `kubectl apply "
                     "--server-side -f crds/`"
                 ) from error
-            self._fail(f"Councilors cannot be listed: {error.message}")
-            return "failed", None
+            self._note(f"Councilors cannot be listed: {error.message}")
+            return "failed", None, timedelta()
         now = self._clock()
         candidates = self._candidates(documents)
         wanted = {candidate.name: candidate for candidate in candidates}
@@ -213,23 +214,19 @@ class Rounds:
         self._report(candidates, comparison, ruling, work)
         self._in_place = frozenset(wanted) if not work.unfinished else frozenset()
         self._metrics.last_round.set(now.timestamp())
-        self.problem = None
+        if not work.unfinished:
+            self.problem = None
         self.compared.set()
         if work.stale:
             self._list_due = self._clock()
-        if work.unfinished:
-            return "incomplete", self._again(ruling, work)
-        return "changed" if work.created or work.updated or work.deleted else "unchanged", ruling.look_again
+        written = work.created or work.updated or work.deleted
+        result: Result = "incomplete" if work.unfinished else "changed" if written else "unchanged"
+        return result, ruling.look_again, timedelta(seconds=work.retry_after)
 
-    def _again(self, ruling: Ruling, work: _Work) -> datetime | None:
-        if not work.retry_after:
-            return ruling.look_again
-        asked = self._clock() + timedelta(seconds=work.retry_after)
-        return min(asked, ruling.look_again or asked)
-
-    def _fail(self, problem: str) -> None:
+    def _note(self, problem: str) -> None:
+        """Say once what keeps documents and Councilors from being equal."""
         if problem != self.problem:
-            logger.warning("documents and Councilors are not compared: %s", problem)
+            logger.warning("%s", problem)
         self.problem = problem
 
     async def _list(self) -> None:
@@ -291,6 +288,8 @@ class Rounds:
 
     async def _delete(self, existing: Existing, work: _Work) -> None:
         await self._target.delete(existing)
+        # The watch will say so, but perhaps not before the next round.
+        self._store.drop(existing)
         self._metrics.writes.labels("delete").inc()
         work.deleted += 1
         work.passing.append(notices.removed(existing, existing.annotations.get(ANNOTATION_DOCUMENT, "")))
@@ -304,6 +303,9 @@ class Rounds:
         except (ConflictError, NotFoundError):
             # Somebody was faster: what is there now has to be looked at before anything is decided.
             cause, work.stale = "conflict", True
+        except NamespaceGoneError as error:
+            cause = "refused"
+            self._note(f"Councilors cannot be made in {self._config.namespace}: {error.message}")
         except TransientError as error:
             cause = "transient"
             work.retry_after = max(work.retry_after, error.retry_after or 0.0)
@@ -311,7 +313,7 @@ class Rounds:
             cause = "refused"
             if candidate is not None:
                 work.standing.append(notices.refused(candidate, existing, self._namespace, error))
-            logger.warning("a Councilor was not written: the API server answers %s", error.status)
+            self._note(f"the API server refuses a Councilor: HTTP status {error.status}, see the event about it")
         else:
             return
         work.unfinished += 1

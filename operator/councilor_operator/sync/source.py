@@ -5,6 +5,7 @@ than being gone would cost a Councilor. Beside `feed`, which says when to read a
 driver; its texts name hosts and quote documents, so they end here.
 """
 
+import logging
 import re
 import warnings
 from typing import Any, Final, Literal, get_args
@@ -129,6 +130,8 @@ class Source:
     def __init__(self, uri: str, database: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         """Connects with the first read. Raises SourceError, cause "configuration", for what cannot be used at all."""
         self._timeout_seconds = timeout_seconds
+        # At DEBUG the driver logs every command and what it answers, whole documents.
+        logging.getLogger("pymongo").setLevel(logging.WARNING)
         try:
             with warnings.catch_warnings():
                 # The driver would only warn of an option it does not understand, and go on without, say, TLS.
@@ -155,7 +158,8 @@ class Source:
             )
         except InvalidName:
             raise SourceError(
-                "COUNCILOR_DATABASE is not the name of a database: write conductor_state, or what Conductor's is called",
+                "COUNCILOR_DATABASE is not the name of a database: write conductor_state, or what Conductor's "
+                "database is called",
                 "configuration",
             ) from None
         except OSError as error:

@@ -59,20 +59,12 @@ class TranslationRules:
     """How documents are read: settings of the sync.
 
     `dialect` is whose reading of cron expressions counts: "kubernetes" takes them as they are written, "conductor"
-    translates them so that they come due as under Conductor's own scheduler. `time_zone` is set on each schedule; None
-    leaves it out, and the operator's default applies. Raises ValueError for what is not the name of a zone.
+    translates them so that they come due as under Conductor's own scheduler. `time_zone`, the name of
+    a zone, is set on each schedule; None leaves it out, and the operator's default applies.
     """
 
     dialect: Dialect = "kubernetes"
     time_zone: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.time_zone is None:
-            return
-        try:
-            compile_schedule(type="interval", value="1h", time_zone=None, default_zone=self.time_zone, uid=_UID)
-        except ScheduleError as error:
-            raise ValueError(error.message.replace("the operator's default", "the sync's", 1)) from error
 
 
 def translate(document: SourceDocument, rules: TranslationRules) -> Candidate:
@@ -275,8 +267,8 @@ def _timing(reading: Reading, rules: TranslationRules, type_: str, value: str) -
         return None
     if type_ == "cron" and rules.dialect == "kubernetes":
         notes = upstream.differences(value)
-    for note in notes:
-        reading.note(shown, note)
+    if notes:
+        reading.note(shown, "; ".join(notes))
     return {"type": type_, "value": value}
 
 

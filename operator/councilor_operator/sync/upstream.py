@@ -30,8 +30,10 @@ from councilor_operator.schedule.finding import ADVICE_LIMIT, quote
 
 _DAYS: Final = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHS: Final = tuple(name.upper() for name in MONTH.names)
-_EVERY: Final = re.compile(r"\*(?:/(?P<step>[0-9]+))?")
-_RANGE: Final = re.compile(r"(?P<first>[0-9]+)(?:-(?P<last>[0-9]+))?(?:/(?P<step>[0-9]+))?")
+# Longer numbers are out of every bound, and beyond thousands of digits Python does not read them.
+_DIGITS: Final = "[0-9]{1,99}"
+_EVERY: Final = re.compile(rf"\*(?:/(?P<step>{_DIGITS}))?")
+_RANGE: Final = re.compile(rf"(?P<first>{_DIGITS})(?:-(?P<last>{_DIGITS}))?(?:/(?P<step>{_DIGITS}))?")
 # Without an end: what comes after it is not looked at.
 _NAMED: Final = re.compile(r"(?P<first>[A-Za-z]+)(?:-(?P<last>[A-Za-z]+))?")
 _NUMBER: Final = re.compile(r"[0-9]")

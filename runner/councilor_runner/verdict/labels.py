@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from councilor_runner.contract import Severity
 
-_BEFORE = r"(?:[^\w\n]|_)*(?:\d+[.)]\s*)?(?:[^\w\n]|_)*+"
+# Possessive: a line of symbols would be divided between the two in every way.
+_BEFORE = r"(?:[^\w\n]|_)*+(?:\d+[.)]\s*)?(?:[^\w\n]|_)*+"
 _WARNING = re.compile(
     rf"{_BEFORE}(?:(?:ponto|pontos) de atencao|atencao|alerta|aviso|cuidado|warning|caution|attention)\s*[:!]\s*\S"
 )

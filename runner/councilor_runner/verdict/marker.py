@@ -33,8 +33,9 @@ _GRADES: dict[Severity, tuple[str, ...]] = {
 }
 """Grades of a scale that findings have, too: a verdict only where they cannot belong to one finding of several."""
 
-SEVERITIES: dict[str, Severity] = {word: severity for severity, words in _WORDS.items() for word in words}
+_PLAIN: dict[str, Severity] = {word: severity for severity, words in _WORDS.items() for word in words}
 _GRADED: dict[str, Severity] = {word: severity for severity, words in _GRADES.items() for word in words}
+_SEVERITIES = _PLAIN | _GRADED
 
 # Possessive throughout: rules of asterisks or dashes would be tried in every division.
 _SYMBOLS = r"(?:[^\w\n|/]|_)*+"
@@ -42,7 +43,7 @@ _KEYS = ("severity", "severidade", "verdict", "veredito", "veredicto", "status")
 _KEY = rf"(?P<key>{'|'.join(_KEYS)})"
 _QUALIFIER = r"(?:(?:the|o|a|overall|final|global|geral|my|meu|minha|run|report|task|nivel de)\s+){0,2}"
 _AFTER = r"(?:\s+(?:level|rating|final|geral|global|d[aeo] \w+|\(\w+\)))?"
-_WORD = r"(?P<word>" + "|".join(sorted(map(re.escape, {**SEVERITIES, **_GRADED}), key=len, reverse=True)) + r")"
+_WORD = r"(?P<word>" + "|".join(sorted(map(re.escape, _SEVERITIES), key=len, reverse=True)) + r")"
 # After the word nothing, or a remark set apart from it.
 _END = (
     rf"(?:{_SYMBOLS}|(?P<remark>[\s*_`]*+(?:[.,;:(\[\u2013\u2014\u2192]|->|-{{1,2}}\s|\|)[^\n]*"
@@ -56,7 +57,7 @@ _NEXT = re.compile(rf"(?<=[.!?])\s+(?=[\s*_`]*{_QUALIFIER}(?:{'|'.join(_KEYS)})\
 """Where a marker follows the last sentence on its line."""
 # "critical: 0", "errors. None found": a count. "success, warning or error": the instruction repeated.
 _NO_VERDICT = re.compile(
-    r"[^\w\n]*(?:0\b|zero\b|none\b|nenhum)|.*(?:,|\||\bor\b|\bou\b)\W*(?:" + "|".join(SEVERITIES) + r")\b"
+    r"[^\w\n]*(?:0\b|zero\b|none\b|nenhum)|.*(?:,|\||\bor\b|\bou\b)\W*(?:" + "|".join(_PLAIN) + r")\b"
 )
 _FENCE = re.compile(r"[ >]*(?:`{3,}|~{3,})")
 _LONGEST_LINE = 500
@@ -79,9 +80,9 @@ def severity_of_marker(text: str) -> Severity | None:
         own = (match for match in _markers(line) if not fenced or (number == last and match["key"] != "status"))
         found.extend((number, match) for match in own)
     verdicts = [
-        match["word"] for number, match in found if match["word"] in SEVERITIES or len(found) == 1 or number == last
+        match["word"] for number, match in found if match["word"] in _PLAIN or len(found) == 1 or number == last
     ]
-    return {**SEVERITIES, **_GRADED}[verdicts[-1]] if verdicts else None
+    return _SEVERITIES[verdicts[-1]] if verdicts else None
 
 
 def is_bare_marker(line: str) -> bool:
@@ -94,7 +95,7 @@ def _markers(line: str) -> Iterator[re.Match[str]]:
     if len(line) > _LONGEST_LINE:
         return
     for piece in _NEXT.split(line):
-        match = _MARKER.match(piece or "")
+        match = _MARKER.match(piece)
         if match is None or (match["key"] == "status" and (match["remark"] or match["word"] in _GRADED)):
             # "Status: ok, but the backup failed" reports the state of something.
             continue

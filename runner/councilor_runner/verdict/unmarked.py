@@ -22,6 +22,8 @@ def severity_without_marker(
         return "error", "keywords"
     if rules.warning_keywords is not None and asserted(rules.warning_keywords, text):
         return "warning", "keywords"
+    if rules.error_keywords is not None and rules.warning_keywords is not None:
+        return "success", "default"
     # What is left is the severity without a list of its own.
     said = statements(text)
     label, read = severity_of_labels(said), severity_of_statements(said)

@@ -88,6 +88,12 @@ class FakeCluster:
         """Delete a Councilor; the garbage collector is another step."""
         self._gone("councilor", self.councilors.pop(uid))
 
+    def begin_to_delete_councilor(self, uid: str = factories.UID) -> None:
+        """Delete a Councilor that a finalizer holds, as a deletion in the foreground does."""
+        body = self.councilors[uid]
+        body["metadata"] |= {"deletionTimestamp": rfc3339(self.clock()), "finalizers": ["foregroundDeletion"]}
+        self._changed("councilor", body)
+
     def touch_councilor(self, uid: str = factories.UID) -> None:
         """Let somebody write the Councilor without changing what the operator looks at."""
         self._changed("councilor", self.councilors[uid])
@@ -211,7 +217,8 @@ class FakeCluster:
     async def exists(self, councilor: ObservedCouncilor) -> bool:
         self._fail("exists")
         self.reads.append("exists")
-        return councilor.uid in self.councilors
+        body = self.councilors.get(councilor.uid)
+        return body is not None and "deletionTimestamp" not in body["metadata"]
 
     async def check_cron_job(self, manifest: Manifest, *, uid: str) -> None:
         self._fail("apply")

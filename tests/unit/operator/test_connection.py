@@ -8,12 +8,21 @@ from typing import Any
 import pytest
 
 from councilor_operator.connection import _error
-from councilor_operator.errors import ApiError, Cause, ConflictError, NotFoundError, RejectedError, TransientError
+from councilor_operator.errors import (
+    ApiError,
+    Cause,
+    ConflictError,
+    NamespaceGoneError,
+    NotFoundError,
+    RejectedError,
+    TransientError,
+)
 
 UNREADABLE = (
     "failed to convert new object (default/x; batch/v1, Kind=CronJob) to proper version: unable to convert "
     "unstructured object to batch/v1, Kind=CronJob: quantities must match the regular expression '^x$'"
 )
+NO_NAMESPACE = {"name": "team-a", "kind": "namespaces"}
 TERMINATING = {"causes": [{"reason": "NamespaceTerminating", "message": "m", "field": "metadata.namespace"}]}
 
 
@@ -23,8 +32,10 @@ TERMINATING = {"causes": [{"reason": "NamespaceTerminating", "message": "m", "fi
         (400, "bad", None, RejectedError),
         (401, "who", None, TransientError),
         (403, "no", None, RejectedError),
-        (403, "gone soon", TERMINATING, NotFoundError),
+        (403, "gone soon", TERMINATING, NamespaceGoneError),
         (404, "none", None, NotFoundError),
+        (404, "none", {"name": "x", "group": "batch", "kind": "cronjobs"}, NotFoundError),
+        (404, "none", NO_NAMESPACE, NamespaceGoneError),
         (409, "changed", None, ConflictError),
         (413, "large", None, RejectedError),
         (422, "invalid", None, RejectedError),
@@ -39,7 +50,7 @@ def test_kinds(status: int, message: str, details: dict[str, Any] | None, kind: 
     error = _error(status, json.dumps({"kind": "Status", "message": message, "details": details}).encode(), None)
     assert type(error) is kind
     assert error.status == status
-    assert error.message in {message, "the namespace is being deleted"}
+    assert error.message in {message, "the namespace is being deleted", "the namespace is gone"}
 
 
 def test_causes_are_kept_where_they_name_a_field() -> None:

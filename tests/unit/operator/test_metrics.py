@@ -21,6 +21,7 @@ from councilor_operator.councilor_metrics import CouncilorCollector
 from councilor_operator.errors import ConfigurationError
 from councilor_operator.metrics import Metrics
 from councilor_operator.process import serve_metrics
+from councilor_operator.sync.metrics import SyncMetrics
 from tests import factories
 from tests.factories import NOW
 
@@ -34,6 +35,10 @@ WITHOUT_UNIT = {
     "councilor_last_run_result",
     "councilor_consecutive_failures",
     "councilor_condition",
+    "councilor_sync_documents",
+    "councilor_sync_collisions",
+    "councilor_sync_held_councilors",
+    "councilor_sync_feed_mode",
     "process_open_fds",
     "process_max_fds",
 }
@@ -56,8 +61,16 @@ def everything() -> Metrics:
 
 
 def families() -> list[Metric]:
-    text = generate_latest(everything().registry).decode()
+    text = generate_latest(everything().registry).decode() + generate_latest(sync().registry).decode()
     return list(text_string_to_metric_families(text))
+
+
+def sync() -> SyncMetrics:
+    """The registry of the sync."""
+    metrics = SyncMetrics()
+    metrics.follow_mode(lambda: "stream")
+    metrics.count_request("list", "councilors", "200", 0.1)
+    return metrics
 
 
 def sample(metrics: Metrics, name: str, **labels: str) -> float:

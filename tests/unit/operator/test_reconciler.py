@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 from councilor_operator.cache import Cache
 from councilor_operator.config import OperatorConfig
 from councilor_operator.constants import ANNOTATION_FAST_FORWARD
-from councilor_operator.errors import ApiError, ConflictError, NotFoundError, RejectedError, TransientError
+from councilor_operator.errors import (
+    ApiError,
+    ConflictError,
+    NamespaceGoneError,
+    NotFoundError,
+    RejectedError,
+    TransientError,
+)
 from councilor_operator.metrics import Metrics
 from councilor_operator.observer import Observer
 from councilor_operator.reconciler import Reconciler
@@ -26,6 +33,7 @@ from tests.factories import UID, Body, FixedClock
 from tests.unit.operator.fake_cluster import FakeCluster, Lists, Operation
 
 TRANSIENT = TransientError("etcd is not there", status=503)
+TERMINATING = NamespaceGoneError("the namespace is being deleted", status=403)
 REFUSED = RejectedError('CronJob "x" is invalid: spec.jobTemplate: must be a quantity', status=422)
 
 
@@ -399,6 +407,32 @@ async def test_a_councilor_whose_deletion_nobody_told_gets_no_cron_job_again(clu
     assert await operator.wait(3600) == []
 
 
+async def test_a_councilor_whose_deletion_began_unheard_gets_no_cron_job_again(cluster: FakeCluster) -> None:
+    operator = await settled(cluster)
+    cluster.begin_to_delete_councilor()
+    cluster.drop_events()
+    cluster.delete_cron_job()
+    assert await operator.catch_up() == []
+    assert cluster.reads == ["exists"]
+    cluster.touch_councilor()
+    assert await operator.catch_up() == []
+    assert cluster.cron_jobs == {}
+    assert operator.passes("retried") == operator.passes("failed") == 0
+    assert await operator.wait(3600) == []
+
+
+async def test_a_namespace_that_takes_the_cron_job_first_gets_none_again(cluster: FakeCluster) -> None:
+    operator = await settled(cluster)
+    cluster.delete_cron_job()
+    cluster.fail("apply", TERMINATING)
+    assert await operator.catch_up() == []
+    assert operator.passes("retried") == operator.passes("failed") == 0
+    assert operator.queue.backing_off == 0
+    assert await operator.wait(3600) == []
+    cluster.delete_councilor()
+    assert await operator.catch_up() == []
+
+
 async def test_a_replaced_cron_job_is_not_written_over(cluster: FakeCluster) -> None:
     operator = await settled(cluster)
     manifest = factories.merged(cluster.cron_job, {"metadata": {"ownerReferences": None, "labels": None}})
@@ -550,7 +584,9 @@ async def test_no_event_without_the_status_that_it_speaks_of(operator: Operator,
 
 
 @pytest.mark.parametrize(
-    "error", [TRANSIENT, RejectedError("namespace is being terminated", status=403), NotFoundError("n")]
+    "error",
+    [TRANSIENT, RejectedError("no", status=403), NotFoundError("n"), TERMINATING],
+    ids=lambda e: type(e).__name__,
 )
 async def test_an_event_that_cannot_be_sent_harms_nothing(
     operator: Operator, cluster: FakeCluster, error: ApiError

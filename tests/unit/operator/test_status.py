@@ -373,14 +373,18 @@ READY: list[tuple[str, Callable[[], World], str]] = [
     (
         "directory",
         lambda: synced({"execution": {"cwd": None}}),
-        "there is no working directory: write the directory on the Conductor host in which the agent works into the "
-        f"field cwd of the document, or set COUNCILOR_DEFAULT_CWD of the operator; {NAMED}",
+        (
+            "there is no working directory: write the directory on the Conductor host in which the agent works into "
+            f"the field cwd of the document, or set COUNCILOR_DEFAULT_CWD of the operator; {NAMED}"
+        ),
     ),
     (
         "schedule and note",
         lambda: synced({"schedule": {"value": "0 9 * * 7"}}, note="no time zone"),
-        'the weekday "7" in spec.schedule.value counts Sunday as 7, in a CronJob it is 0 or SUN. Write "0 9 * * 0".'
-        f"; note on the document: no time zone; {NAMED}",
+        (
+            'the weekday "7" in spec.schedule.value counts Sunday as 7, in a CronJob it is 0 or SUN. Write "0 9 * * 0".'
+            f"; note on the document: no time zone; {NAMED}"
+        ),
     ),
 ]
 
@@ -822,7 +826,8 @@ IMPERATIVE = re.compile(
     r"\b(?:[Ww]rite|set|see|check|wait|rename|remove|do what|let|raise|change|name|start one)\b", re.IGNORECASE
 )
 WHERE = re.compile(
-    r"\bspec\.\w|\bcouncilor_config\.\w|status\.\w|`kubectl [^`]+`|the condition Ready|the operator's runner image|MONGODB_URI"
+    r"\bspec\.\w|\bcouncilor_config\.\w|status\.\w|`kubectl [^`]+`|the condition Ready"
+    r"|the operator's runner image|MONGODB_URI"
 )
 
 
