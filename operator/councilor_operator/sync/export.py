@@ -36,6 +36,9 @@ _HEADER: Final = f"""\
 #   kubectl -n %s label councilors -l {_SYNCED} {LABEL_SOURCE}-
 """
 _OTHER_LINE_ENDS: Final = re.compile("[\r\x85\u2028\u2029]")
+_PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*|[0-9]+[mhd]")
+"""Texts that every reader of YAML takes for texts, unless they are one of these words."""
+_WORDS_FOR_OTHERS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _NOTHING: Final = "# No document is a councilor that could be written down here.\n"
 
 
@@ -52,7 +55,13 @@ class _Dumper(yaml.SafeDumper):
 def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
     # The emitter itself falls back to quotation marks where a block could not hold the text: trailing blanks, control
     # characters. The other ends of lines are such to some readers of YAML only, and written as escapes.
-    style = '"' if _OTHER_LINE_ENDS.search(text) else "|" if "\n" in text else None
+    # kubectl's reader, of YAML 1.1 and older than this one, takes `n` for false and `1e3` for a number.
+    if "\n" in text and not _OTHER_LINE_ENDS.search(text):
+        style = "|"
+    elif _PLAIN.fullmatch(text) and text.lower() not in _WORDS_FOR_OTHERS:
+        style = ""
+    else:
+        style = '"'
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
