@@ -36,7 +36,8 @@ _HEADER: Final = f"""\
 #   kubectl -n %s label councilors -l {_SYNCED} {LABEL_SOURCE}-
 """
 _OTHER_LINE_ENDS: Final = re.compile("[\r\x85\u2028\u2029]")
-_PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*|[0-9]+[mhd]")
+_LETTER: Final = "A-Za-z/\u00a1-\U0010ffff"
+_PLAIN: Final = re.compile(f"[{_LETTER}][{_LETTER}0-9_.-]*(?: [{_LETTER}0-9_.-]+)*|[0-9]+[mhd]")
 """Texts that every reader of YAML takes for texts, unless they are one of these words."""
 _WORDS_FOR_OTHERS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _NOTHING: Final = "# No document is a councilor that could be written down here.\n"
