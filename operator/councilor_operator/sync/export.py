@@ -57,12 +57,15 @@ def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
     # The emitter itself falls back to quotation marks where a block could not hold the text: trailing blanks, control
     # characters. The other ends of lines are such to some readers of YAML only, and written as escapes.
     # kubectl's reader, of YAML 1.1 and older than this one, takes `n` for false and `1e3` for a number.
-    if "\n" in text and not _OTHER_LINE_ENDS.search(text):
+    if _OTHER_LINE_ENDS.search(text):
+        style = '"'
+    elif "\n" in text:
         style = "|"
     elif _PLAIN.fullmatch(text) and text.lower() not in _WORDS_FOR_OTHERS:
         style = ""
     else:
-        style = '"'
+        # Between double ones it would write every emoji as a number.
+        style = "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
