@@ -12,7 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from tests.bench import floor, runner
+from tests.bench import floor, runner, sync
 from tests.bench.client import Client
 from tests.bench.measurement import AuditLog
 from tests.bench.operator import MeasuredOperator, Step, Trial
@@ -24,7 +24,8 @@ STEPS: Final = ("converge", "change", "restart", "idle")
 SIZES: Final = (1000, 5000)
 RESTARTS: Final = 3
 IDLE_SECONDS: Final = 20.0
-PARTS: Final = ("operator", "runner")
+PARTS: Final = ("operator", "runner", "sync")
+DOCUMENTS: Final = (100, 5000)
 RUNS: Final = 25
 FLOOR_NAMESPACE, NAMESPACE = "bench-floor", "bench"
 
@@ -33,11 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench",
-        description="Operator and runner against their floors: ratios, memory and processor time, with real servers.",
+        description="Operator, runner and sync against their floors: ratios, memory, processor time; real servers.",
     )
-    parser.add_argument("part", nargs="?", choices=PARTS, help="measure this part alone (default: both)")
+    parser.add_argument("part", nargs="?", choices=PARTS, help="measure this part alone (default: all)")
     parser.add_argument(
         "--councilors", type=int, action="append", metavar="N", help="how many; repeatable (default: 1000 and 5000)"
+    )
+    parser.add_argument(
+        "--documents", type=int, action="append", metavar="N", help="how many; repeatable (default: 100 and 5000)"
     )
     parser.add_argument("--runs", type=int, default=RUNS, metavar="N", help="how many of each kind (default: 25)")
     parser.add_argument(
@@ -47,9 +51,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help="report on this step alone; repeatable; what it needs is done too",
     )
     options = parser.parse_args(arguments)
-    steps, sizes = options.only or STEPS, options.councilors or SIZES
+    parts = (options.part,) if options.part else PARTS
+    steps, sizes, databases = options.only or STEPS, options.councilors or SIZES, options.documents or DOCUMENTS
     if min(sizes) < 1:
         parser.error("--councilors takes a number from 1 up")
+    if min(databases) < 2:
+        parser.error("--documents takes a number from 2 up")
     if options.runs < 2:
         parser.error("--runs takes a number from 2 up")
 
@@ -60,12 +67,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, interrupt)
     report = Report()
     with tempfile.TemporaryDirectory(prefix="councilor-bench-") as folder:
-        if options.part != "operator":
+        if "runner" in parts:
             _say(f"runner: {options.runs} runs of each kind")
             runner.measure(Path(folder), options.runs, report)
-        if options.part != "runner":
+        if "operator" in parts:
             for count in sizes:
                 _with_control_plane(Path(folder) / str(count), count, steps, report)
+        if "sync" in parts:
+            for count in databases:
+                sync.measure(Path(folder) / f"sync-{count}", count, report)
     sys.stderr.write(report.summary())
     return 0 if report.ok else 1
 

@@ -97,6 +97,16 @@ class Client:
                 return items
             query = {**query, "continue": token}
 
+    async def watch(self, path: str) -> AsyncIterator[Object]:
+        """Yield all objects of a collection as they are now, and then each one as it becomes; never ends by itself."""
+        forever = aiohttp.ClientTimeout(total=None)
+        async with self._session.get(path, params={"watch": "1"}, headers={"Accept": JSON}, timeout=forever) as stream:
+            stream.raise_for_status()
+            async for line in stream.content:
+                event = json.loads(line)
+                if event["type"] in {"ADDED", "MODIFIED"}:
+                    yield event["object"]
+
 
 def _context(cluster: Mapping[str, str], user: Mapping[str, str]) -> ssl.SSLContext:
     authority = base64.b64decode(cluster["certificate-authority-data"]).decode()

@@ -11,6 +11,8 @@ from typing import Final
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.bench.client import USER_AGENT
+
 TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 WRITES: Final = frozenset({"create", "update", "patch", "delete", "deletecollection"})
 
@@ -73,9 +75,17 @@ class Record:
     verb: str
     resource: str
     """Resource, with the subresource after a slash."""
+    name: str
+    """Name of the object, empty for a list or watch."""
     received: datetime
     answered: datetime
     code: int
+
+
+def of_project(record: Record) -> bool:
+    """Tell whether a request is that of a process that is measured: everybody else here is Kubernetes, kubectl or the
+    benchmark."""
+    return record.agent != USER_AGENT and not record.agent.startswith("kube")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +130,7 @@ def _records(path: Path, offset: int) -> Iterator[Record]:
                 agent=entry.get("userAgent", "").partition("/")[0],
                 verb=entry["verb"],
                 resource="/".join(filter(None, (target.get("resource"), target.get("subresource")))),
+                name=target.get("name", ""),
                 received=datetime.fromisoformat(entry["requestReceivedTimestamp"]),
                 answered=datetime.fromisoformat(entry["stageTimestamp"]),
                 code=entry["responseStatus"]["code"],

@@ -12,15 +12,11 @@ import httpx
 
 from tests.bench import measurement, workload
 from tests.bench.client import USER_AGENT, Client
-from tests.bench.measurement import AuditLog, Counters, Mark, Memory, Record
+from tests.bench.measurement import AuditLog, Counters, Mark, Memory, of_project
+from tests.bench.patience import quiet, until
 from tests.controlplane.fixtures import free_port
 from tests.controlplane.process import OperatorProcess
 
-POLL_SECONDS: Final = 0.1
-DEADLINE_SECONDS: Final = 900.0
-QUIET_SECONDS: Final = 1.0
-QUIET_SHARE: Final = 0.05
-"""Share of a core below which the operator counts as quiet."""
 STATUS: Final = "councilors/status"
 
 
@@ -42,12 +38,6 @@ class MeasuredOperator(OperatorProcess):
         names = ("reconciles_total", "api_writes_total", "queue_depth")
         query = "&".join(f"name[]=councilor_operator_{name}" for name in names)
         self._metrics = f"http://127.0.0.1:{port}/metrics?{query}"
-
-    @property
-    def pid(self) -> int:
-        """Process id; the operator must be running."""
-        assert self._process is not None
-        return self._process.pid
 
     def _healthy(self) -> bool:
         """Tell whether it is up: from its first metrics on, since the probe may answer only when the work is done."""
@@ -93,7 +83,7 @@ class Trial:
         mark, started = self._audit.mark(), time.perf_counter()
         self._process.start()
         seconds = time.perf_counter() - started
-        await self._quiet()
+        await quiet(self._process)
         return self._step(seconds, 0.0, mark)
 
     async def converge(self) -> Step:
@@ -115,9 +105,9 @@ class Trial:
         self._process.kill()
         mark, started = self._audit.mark(), time.perf_counter()
         self._process.start()
-        await self._until(self._looked_at_all, "the operator does not get through all Councilors")
+        await until(self._process, self._looked_at_all, "the operator does not get through all Councilors")
         seconds = time.perf_counter() - started
-        await self._quiet()
+        await quiet(self._process)
         return self._step(seconds, 0.0, mark)
 
     async def idle(self, seconds: float) -> Step:
@@ -136,18 +126,18 @@ class Trial:
             return counters.status_patches - patches >= self._count and counters.queued == 0
 
         # The operator's own count is cheap to ask for; what the API server holds has the last word.
-        await self._until(patched, "the operator does not report on every Councilor")
-        await self._until(self._converged, "not every Councilor has its CronJob and an up-to-date status")
-        await self._quiet()
+        await until(self._process, patched, "the operator does not report on every Councilor")
+        await until(self._process, self._converged, "not every Councilor has its CronJob and an up-to-date status")
+        await quiet(self._process)
         records = list(self._audit.since(mark))
         first = min(r.received for r in records if r.agent == USER_AGENT and r.verb == verb)
-        last = max(r.answered for r in records if _of_operator(r) and r.resource == STATUS and r.code == 200)
+        last = max(r.answered for r in records if of_project(r) and r.resource == STATUS and r.code == 200)
         return self._step((last - first).total_seconds(), before, mark)
 
     def _step(self, seconds: float, cpu_before: float, mark: Mark) -> Step:
         writes: dict[str, int] = {}
         for record in self._audit.since(mark):
-            if _of_operator(record) and record.verb in measurement.WRITES:
+            if of_project(record) and record.verb in measurement.WRITES:
                 key = f"{record.verb} {record.resource}"
                 writes[key] = writes.get(key, 0) + 1
         return Step(seconds, self._cpu() - cpu_before, measurement.memory(self._process.pid), writes)
@@ -166,31 +156,5 @@ class Trial:
             body.get("status", {}).get("observedGeneration") == body["metadata"]["generation"] for body in councilors
         )
 
-    async def _quiet(self) -> None:
-        """Wait until the operator rests: what follows from its own writes belongs to the step."""
-        before = self._cpu()
-
-        async def rests() -> bool:
-            nonlocal before
-            await asyncio.sleep(QUIET_SECONDS)
-            now = self._cpu()
-            used, before = now - before, now
-            return used <= QUIET_SHARE * QUIET_SECONDS
-
-        await self._until(rests, "the operator does not come to rest")
-
     def _cpu(self) -> float:
         return measurement.cpu_seconds(self._process.pid)
-
-    async def _until(self, reached: Callable[[], Awaitable[bool]], what: str) -> None:
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while not await reached():
-            if time.monotonic() > deadline:
-                log = await asyncio.to_thread(self._process.log.read_text)
-                raise TimeoutError(f"{what} within {DEADLINE_SECONDS:.0f} s; its log:\n{log[-4000:]}")
-            await asyncio.sleep(POLL_SECONDS)
-
-
-def _of_operator(record: Record) -> bool:
-    """Tell whether a request is the operator's: everybody else here is Kubernetes, kubectl or the benchmark."""
-    return record.agent != USER_AGENT and not record.agent.startswith("kube")

@@ -89,6 +89,12 @@ class OperatorProcess:
         """Whether it was started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """Process id; it must be running."""
+        assert self._process is not None
+        return self._process.pid
+
     def freeze(self) -> None:
         """Stop it in its tracks; its connections stay open."""
         self._send(signal.SIGSTOP)

@@ -79,7 +79,7 @@ def render(candidates: Sequence[Candidate], namespace: str) -> str:
     Those that are left out (`left_out`) are named in comments with their problem.
     """
     parts = [_HEADER % (namespace, namespace)]
-    parts += [_comment(f"Left out: {item.document}", f"{item.problem}") for item in left_out(candidates)]
+    parts += ["#\n" + _comment(f"Left out: {item.document}", f"{item.problem}") for item in left_out(candidates)]
     written = [candidate for candidate in candidates if candidate.problem is None]
     parts += [f"---\n{_comment(item.document, *item.notes)}{_manifest(item, namespace)}" for item in written]
     return "".join(parts if written else [*parts, _NOTHING])
