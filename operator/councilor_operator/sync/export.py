@@ -36,7 +36,8 @@ _HEADER: Final = f"""\
 #   kubectl -n %s label councilors -l {_SYNCED} {LABEL_SOURCE}-
 """
 _OTHER_LINE_ENDS: Final = re.compile("[\r\x85\u2028\u2029]")
-_PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*|[0-9]+[mhd]")
+_LETTER: Final = "A-Za-z/\u00a1-\U0010ffff"
+_PLAIN: Final = re.compile(f"[{_LETTER}][{_LETTER}0-9_.-]*(?: [{_LETTER}0-9_.-]+)*|[0-9]+[mhd]")
 """Texts that every reader of YAML takes for texts, unless they are one of these words."""
 _WORDS_FOR_OTHERS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _NOTHING: Final = "# No document is a councilor that could be written down here.\n"
@@ -56,12 +57,15 @@ def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
     # The emitter itself falls back to quotation marks where a block could not hold the text: trailing blanks, control
     # characters. The other ends of lines are such to some readers of YAML only, and written as escapes.
     # kubectl's reader, of YAML 1.1 and older than this one, takes `n` for false and `1e3` for a number.
-    if "\n" in text and not _OTHER_LINE_ENDS.search(text):
+    if _OTHER_LINE_ENDS.search(text):
+        style = '"'
+    elif "\n" in text:
         style = "|"
     elif _PLAIN.fullmatch(text) and text.lower() not in _WORDS_FOR_OTHERS:
         style = ""
     else:
-        style = '"'
+        # Between double ones it would write every emoji as a number.
+        style = "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 

@@ -94,6 +94,16 @@ def test_texts_of_several_lines_are_blocks_where_that_is_safe(prompt: str, block
     assert councilors(text)[0]["spec"]["task"]["prompt"] == prompt.strip()
 
 
+@pytest.mark.parametrize(
+    "word", ["n", "Yes", "off", "null", "1e3", "0x1F", "1_000", "12:30", "~", "=", ".5", "2026-03-02"]
+)
+def test_texts_that_look_like_something_else_are_quoted(word: str) -> None:
+    """Older readers, kubectl's among them, know more words and forms of numbers than the one asked here."""
+    text = render(of(legacy({"councilor_config.title": word})), "council")
+
+    assert f"title: '{word}'" in text
+
+
 def test_ids_do_not_leave_their_comments() -> None:
     nasty = "x\nspec: {}\n---\nkind: Secret\x85a\u2028b\x1b[31m"
     text = render(of(instance({"instance_id": nasty})), "council")
