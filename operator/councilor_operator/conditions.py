@@ -12,7 +12,7 @@ from typing import Literal
 from councilor_operator.api.status import Condition, CouncilorStatus, Run
 from councilor_operator.constants import ANNOTATION_RUN_NOW, ConditionReason, ConditionType
 from councilor_operator.observed import ObservedCouncilor, ObservedCronJob, ObservedJob
-from councilor_operator.origin import document_note, where_to_change
+from councilor_operator.origin import document_note, synced_from, where_to_change
 from councilor_operator.phrases import WHERE_ELSE, not_recorded, plural, time_text
 from councilor_operator.plan import Decision, Refusal
 from councilor_operator.runs.causes import Cause
@@ -45,7 +45,7 @@ def conditions(
     """Return Ready, Scheduled and Healthy after the apply; `active` are the Jobs that are going on, oldest first."""
     claims = (
         _ready(councilor, decision, cron_job, refusal),
-        _scheduled(decision, refusal),
+        _scheduled(councilor, decision, refusal),
         _healthy(
             councilor,
             decision.accounts.ledger,
@@ -79,7 +79,8 @@ def _ready(
     warnings = decision.schedule.warnings if decision.schedule else ()
     notes = "".join(f"; note on spec.{warning.field}: {warning.message}" for warning in warnings)
     message = f"CronJob {name} is as the spec demands{notes}{note}"
-    return _Claim(ConditionType.READY, "True", ConditionReason.RECONCILED, message)
+    ending = where_to_change(councilor) if warnings else ""
+    return _Claim(ConditionType.READY, "True", ConditionReason.RECONCILED, _with_ending(message, ending))
 
 
 def _with_ending(message: str, ending: str) -> str:
@@ -88,20 +89,30 @@ def _with_ending(message: str, ending: str) -> str:
     return (message if len(message) <= room else f"{message[: room - 1]}…") + ending
 
 
-def _scheduled(decision: Decision, refusal: Refusal | None) -> _Claim:
+def _scheduled(councilor: ObservedCouncilor, decision: Decision, refusal: Refusal | None) -> _Claim:
+    document = synced_from(councilor)
     if refusal is not None:
         message = "no run will come until the condition Ready is True: do what its message says"
         return _Claim(ConditionType.SCHEDULED, "False", refusal.reason, message)
     if not decision.enabled:
-        message = "no run will come while it is paused: set spec.schedule.enabled to true to resume"
+        how = (
+            "set spec.schedule.enabled to true to resume"
+            if document is None
+            else f"resume it in Conductor, councilor_config.schedule.enabled of the document {document}"
+        )
+        message = f"no run will come while it is paused: {how}"
         return _Claim(ConditionType.SCHEDULED, "False", ConditionReason.PAUSED, message)
     if decision.breaker_open:
         stats = decision.accounts.ledger.stats
         failures = stats.consecutive_failures if stats else 0
+        change = (
+            "change the spec, set spec.schedule.enabled to false and true again,"
+            if document is None
+            else f"change the document {document}, pause and resume it in Conductor,"
+        )
         message = (
             f"{plural(failures, 'run')} in a row failed, so no more are started: see status.lastRun, mend the cause, "
-            "then change the spec, set spec.schedule.enabled to false and true again, or run it once by hand with "
-            "success"
+            f"then {change} or run it once by hand with success"
         )
         return _Claim(ConditionType.SCHEDULED, "False", ConditionReason.SUSPENDED, message)
     return _Claim(
@@ -180,7 +191,7 @@ def _missed(
     if active:
         return (
             f"{found}: Job {active[0].name} was still going on; let spec.schedule come less often, lower "
-            "spec.execution.timeoutSeconds, or set spec.concurrencyPolicy to Allow"
+            f"spec.execution.timeoutSeconds, or set spec.concurrencyPolicy to Allow{where_to_change(councilor)}"
         )
     name = cron_job.name if cron_job else ""
     return (

@@ -1,8 +1,8 @@
 """Which documents of Conductor's database are councilors, and which of their fields say what the councilor is. Pure.
 
-The conditions are those of Conductor's own scheduler but for `schedule.enabled`: a paused councilor is there, and only
+The conditions are those of Conductor's own scheduler, without `schedule.enabled`: a paused councilor is there, and only
 does not run. Demotion clears the flag and removes the configuration, removal of an instance sets `isDeleted`; any one
-of them ends a councilor.
+of them ends a councilor, in either collection.
 """
 
 from collections.abc import Iterable, Mapping

@@ -88,7 +88,8 @@ def rule(
         before = memory.absences.get(item.uid)
         is_large = large is None or _collection(item) in large or (before is not None and before.large)
         absences[item.uid] = Absence(before.since if before else now, is_large)
-    confirmed, unconfirmed = [], []
+    confirmed: list[Existing] = []
+    unconfirmed: list[Existing] = []
     for item in missing:
         absence = absences[item.uid]
         waits = absence.large and now - absence.since < limits.confirmation

@@ -17,6 +17,7 @@ ID_FIELDS: Final[dict[Collection, str]] = {"agents": "agent_id", "agent_instance
 """The field that identifies a document in each collection."""
 ID_LIMIT: Final = 1024
 """Characters of an id that is taken over as it is; it stands in an annotation. Conductor's own stay far below."""
+_LIKE_ANOTHER_KEY: Final = re.compile(r"[0-9a-f]{24}\Z|\w+:")
 _HASH_LENGTH: Final = 8
 _READABLE_LIMIT: Final = CRON_JOB_LIMIT - _HASH_LENGTH - 1
 _UNNAMED: Final = "councilor"
@@ -26,9 +27,9 @@ _INSTANCE_ID: Final = re.compile(r"councilor_(?P<agent>.+)_[0-9]{10,13}", re.DOT
 
 def document_key(identifier: Any) -> str:
     """Return `_id` as text: the digits of an ObjectId, text as it is, anything else with its type before it, so that
-    5 and "5" stay two documents."""
+    5 and "5" stay two documents; and so has text that looks like either of these."""
     if isinstance(identifier, str):
-        return identifier
+        return f"str:{identifier}" if _LIKE_ANOTHER_KEY.match(identifier) else identifier
     kind = type(identifier).__name__
     return str(identifier) if kind == "ObjectId" else f"{kind}:{identifier}"
 

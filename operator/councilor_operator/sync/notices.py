@@ -54,9 +54,8 @@ def refused(
     """The API server does not take a Councilor, or without a candidate its deletion; told about the namespace when
     there is none yet."""
     name = candidate.name if candidate else existing.name if existing else ""
-    document = (
-        candidate.document if candidate else existing.annotations.get(ANNOTATION_DOCUMENT, "") if existing else ""
-    )
+    annotated = existing.annotations.get(ANNOTATION_DOCUMENT, "") if existing else ""
+    document = candidate.document if candidate else annotated
     action: Literal["Create", "Update", "Delete"] = (
         "Delete" if candidate is None else "Update" if existing else "Create"
     )
@@ -95,8 +94,8 @@ def held(reason: HoldReason, items: Sequence[Existing], namespace: Reference, co
             )
         case HoldReason.DELETION_LIMIT:
             note = (
-                f"{them} more are to be deleted than may be at once ({names}): they follow, so many every {confirmation:g} s as "
-                "COUNCILOR_SYNC_MAX_DELETIONS says"
+                f"{them} more are to be deleted than may be at once ({names}): they follow, so many every "
+                f"{confirmation:g} s as COUNCILOR_SYNC_MAX_DELETIONS says"
             )
     return Notice((reason,), namespace, _warning(reason, "Delete", note))
 

@@ -103,7 +103,7 @@ class Reading:
         if value is not None:
             self.refuse(path, f"write an object {form}, this is {_kind(value)}")
         elif required:
-            self.refuse(path, f"missing, write an object {form}")
+            self.refuse(path, f"missing or no object, write an object {form}")
         return False
 
     def text(self, path: str, advice: str, *, required: bool = False) -> str | None:

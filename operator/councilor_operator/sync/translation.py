@@ -88,8 +88,9 @@ def translate(document: SourceDocument, rules: TranslationRules) -> Candidate:
 def one_for_each_name(candidates: Iterable[Candidate]) -> list[Candidate]:
     """Return candidates with unique names, ordered by name.
 
-    Of documents with the same id (the unique index may be missing) the first counts, and says so: the one with the
-    smallest `_id` in MongoDB's order, in which they come, is where runs are counted. An agent that is a councilor in both collections gets a note in each.
+    Of live documents with the same id (the unique index may be missing) the first counts, and says so: the one with
+    the smallest `_id` in MongoDB's order, in which they come. An agent that is a councilor in both collections gets a
+    note in each.
     """
     by_name: defaultdict[str, list[Candidate]] = defaultdict(list)
     for candidate in candidates:
@@ -115,20 +116,21 @@ def _first(namesakes: list[Candidate]) -> Candidate:
 
 
 def _with_notes_on_both(candidates: list[Candidate]) -> list[Candidate]:
-    named = [candidate for candidate in candidates if candidate.spec.agent_id != STAND_IN_AGENT]
+    # One that is paused is asked for nothing; nor is one with a problem, whose stand-in schedule is not enabled.
+    named = [candidate for candidate in candidates if candidate.spec.schedule.enabled]
     legacy = {candidate.spec.agent_id for candidate in named if _is_legacy(candidate)}
     instances = Counter(candidate.spec.agent_id for candidate in named if not _is_legacy(candidate))
     noted = []
     for candidate in candidates:
         agent = candidate.spec.agent_id
-        if agent not in legacy or agent not in instances:
+        if not candidate.spec.schedule.enabled or agent not in legacy or agent not in instances:
             noted.append(candidate)
             continue
         others = (
             f"{_counted(instances[agent], 'document')} of agent_instances" if _is_legacy(candidate) else "one of agents"
         )
         note = f"agent_id: the same agent has {others} as well, and is asked for each of them; remove what is too much"
-        noted.append(replace(candidate, notes=(*candidate.notes, note)))
+        noted.append(replace(candidate, notes=(note, *candidate.notes)))
     return noted
 
 
@@ -221,6 +223,9 @@ def _schedule(reading: Reading, rules: TranslationRules) -> dict[str, Any]:
     if not reading.is_object(_SCHEDULE, "with type and value", required=True):
         return _timed(STAND_IN_SCHEDULE, rules)
     enabled = reading.flag(f"{_SCHEDULE}.enabled")
+    if reading.value(f"{_SCHEDULE}.enabled") is None:
+        missing = "missing, read as true; Conductor's own scheduler leaves such a councilor out. Write true or false"
+        reading.note(f"{_SCHEDULE}.enabled", missing)
     type_ = reading.text(f"{_SCHEDULE}.type", "write interval or cron", required=True)
     value = reading.text(f"{_SCHEDULE}.value", "write an interval such as 6h or five cron fields", required=True)
     schedule = STAND_IN_SCHEDULE
@@ -341,6 +346,8 @@ def _notifications(reading: Reading) -> dict[str, Any] | None:
     if channels is not None:
         # A set, and Conductor stores it in another order each time.
         told["channels"] = sorted(set(channels))
+        if not channels:
+            reading.note(path, "empty, so nobody is told. Write panel, toast or email")
         if len(told["channels"]) > most:
             reading.refuse(path, f"has {len(told['channels'])} different entries, at most {most} are possible")
             del told["channels"]

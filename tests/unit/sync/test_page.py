@@ -59,7 +59,7 @@ def test_the_fields_of_the_councilor_exist() -> None:
 def test_the_example_of_a_name() -> None:
     reference = document_reference("agents", "LicenseAuditor_Agent", "")
     assert f"`{reference}`" in page(PAGE)
-    assert f"`{councilor_name(reference, 'LicenseAuditor_Agent')}`" in page(PAGE)
+    assert f"`{councilor_name(reference)}`" in page(PAGE)
 
 
 def test_every_event_is_explained() -> None:
