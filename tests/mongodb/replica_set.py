@@ -12,7 +12,7 @@ from pymongo.errors import AutoReconnect, PyMongoError
 
 from tests.mongodb.server import REPLICA_SET, Mongod, MongodError
 
-ELECTION_MS: Final = 1000
+ELECTION_MS: Final = 2000
 """How long members wait for a primary that is silent, by default 10 s."""
 START_SECONDS: Final = 60.0
 
