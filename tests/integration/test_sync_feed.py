@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -271,6 +273,21 @@ async def test_killed_and_restarted() -> None:
                 await change(another.database)
             assert await listener.next() == "resumed"
             assert await listener.next() == "change"
+            assert set(listener.obstacles) == {"unreachable"}
+
+
+async def test_a_server_that_falls_silent() -> None:
+    """As behind a network that loses every packet: no connection ends."""
+    with Mongod("replica-set") as server:
+        async with reading(server.uri) as source, listening(source) as listener:
+            assert await listener.next() == "restarted"
+            os.kill(server.pid, signal.SIGSTOP)
+            try:
+                await listener.interrupted()
+            finally:
+                os.kill(server.pid, signal.SIGCONT)
+            assert await listener.next() == "resumed"
+            await hears_one(listener, source.database)
             assert set(listener.obstacles) == {"unreachable"}
 
 

@@ -72,6 +72,9 @@ class ReplicaSet:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        # All at once: a primary that is told to stop waits for a majority, which the last one would never see.
+        for member in self.members:
+            member.kill()
         self._stack.close()
 
     def _client(self) -> pymongo.MongoClient[dict[str, Any]]:
