@@ -12,7 +12,7 @@ from pymongo.errors import AutoReconnect, PyMongoError
 
 from tests.mongodb.server import REPLICA_SET, Mongod, MongodError
 
-ELECTION_MS: Final = 1000
+ELECTION_MS: Final = 2000
 """How long members wait for a primary that is silent, by default 10 s."""
 START_SECONDS: Final = 60.0
 
@@ -72,6 +72,9 @@ class ReplicaSet:
     def __exit__(
         self, exc_type: type[BaseException] | None, exc: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        # All at once: a primary that is told to stop waits for a majority, which the last one would never see.
+        for member in self.members:
+            member.kill()
         self._stack.close()
 
     def _client(self) -> pymongo.MongoClient[dict[str, Any]]:

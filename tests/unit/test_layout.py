@@ -144,6 +144,19 @@ def test_pure_modules_load_no_client() -> None:
     assert loaded.isdisjoint({"kopf", "kubernetes", "aiohttp", "pymongo", "httpx"})
 
 
+def test_the_operator_proper_loads_no_driver() -> None:
+    """MongoDB is for the sync's process: `councilor-operator run` neither needs nor pays for it."""
+    loaded = loaded_by("import councilor_operator.__main__, councilor_operator.process")
+    assert {"kopf", "councilor_operator"} <= loaded
+    assert loaded.isdisjoint({"pymongo", "bson", "dns", "httpx", "apprise"})
+
+
+def test_the_driver_stays_where_documents_are_read() -> None:
+    paths = modules(ROOT / "operator" / "councilor_operator")
+    users = {path.stem for path in paths if {"pymongo", "bson"} & {n.split(".")[0] for n in imported(path)}}
+    assert users == {"source", "feed"}
+
+
 def test_kopf_stays_at_the_edge() -> None:
     users = {path.stem for path in modules(ROOT / "operator") if "kopf" in {n.split(".")[0] for n in imported(path)}}
     assert users == {"__main__", "handlers", "process"}

@@ -17,7 +17,7 @@ from bson.errors import BSONError
 from pymongo.errors import PyMongoError
 
 from councilor_operator.sync.documents import is_relevant
-from councilor_operator.sync.source import COLLECTIONS, CREDENTIAL_CODES, Source, error_code, passes
+from councilor_operator.sync.source import COLLECTIONS, CREDENTIAL_CODES, Source, error_code, heed_cancellation, passes
 
 logger = logging.getLogger(__name__)
 
@@ -172,6 +172,7 @@ class ChangeFeed:
                 except (PyMongoError, BSONError) as error:
                     obstacle = judge(error, fresh=fresh and self._mode != "stream")
                     self._log(obstacle, error)
+                heed_cancellation()
                 await self._recover(obstacle)
 
     async def _poll(self) -> Never:
@@ -191,6 +192,7 @@ class ChangeFeed:
             self._notify("resumed" if resumed else "restarted")
             while stream.alive:
                 event = await stream.try_next()
+                heed_cancellation()
                 # Also without an event: the token of a quiet database would age until the oplog has lost it.
                 self._token = stream.resume_token
                 self._failures = 0

@@ -5,6 +5,7 @@ than being gone would cost a Councilor. Beside `feed`, which says when to read a
 driver; its texts name hosts and quote documents, so they end here.
 """
 
+import asyncio
 import logging
 import re
 import warnings
@@ -15,7 +16,14 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 from pymongo import AsyncMongoClient, ReadPreference
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import ConfigurationError, ConnectionFailure, InvalidName, OperationFailure, PyMongoError
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    InvalidName,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+)
 from pymongo.read_concern import ReadConcern
 
 from councilor_operator.sync.candidate import Collection, SourceDocument
@@ -26,9 +34,7 @@ COLLECTIONS: Final[tuple[Collection, ...]] = get_args(Collection)
 TIMEOUT_SECONDS: Final = 30.0
 """For one read of everything, another attempt included."""
 SELECTION_MS: Final = 5000
-"""How long a server is looked for: it is a process that tries again, and it should say soon why it cannot."""
-SOCKET_MS: Final = 45_000
-"""A connection that is silent for so long is given up: a change stream answers every second."""
+"""How long a server is looked for to watch it; within a read the read's own limit holds, which outlasts an election."""
 BATCH: Final = 1000
 
 ErrorCause = Literal["unreachable", "credentials", "refused", "configuration"]
@@ -86,7 +92,8 @@ def translate(error: Exception) -> SourceError:
             f"MongoDB refused the sync's user ({name}): check user, password and authSource in MONGODB_URI",
             "credentials",
         )
-    if isinstance(error, PyMongoError) and error.timeout:
+    unselected = isinstance(error, ServerSelectionTimeoutError)
+    if isinstance(error, PyMongoError) and error.timeout and not unselected:
         return SourceError(
             f"MongoDB did not deliver every councilor in time ({name}): check that it runs, how busy it is, and what "
             "MONGODB_URI says",
@@ -124,6 +131,17 @@ def tls_failure(said: list[str]) -> SourceError | None:
     )
 
 
+def heed_cancellation() -> None:
+    """Raise asyncio.CancelledError if this task was cancelled while the driver was at work, and does not know any more.
+
+    Where a time limit is set, the driver sends through `asyncio.wait_for`, which in Python 3.11 loses a cancellation
+    that arrives together with what it waits for: the process would be told to stop and go on.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 class Source:
     """Conductor's database, for reading."""
 
@@ -140,7 +158,6 @@ class Source:
                     uri,
                     serverSelectionTimeoutMS=SELECTION_MS,
                     connectTimeoutMS=SELECTION_MS,
-                    socketTimeoutMS=SOCKET_MS,
                     appname="councilor-sync",
                 )
             self.database: Final[AsyncDatabase[dict[str, Any]]] = self._client.get_database(
@@ -187,17 +204,20 @@ class Source:
         A collection or database that does not exist is empty. Raises SourceError.
         """
         try:
-            # Without the overall limit the driver waits for a silent server as long as the socket's limit, each batch.
+            # Without the overall limit a server that lives and does not answer would be waited for without end.
             with pymongo.timeout(self._timeout_seconds):
                 try:
-                    return await self._read()
+                    found = await self._read()
                 except PyMongoError as error:
                     # A cursor goes with its primary, and the driver repeats no later batch: from the beginning.
                     if error.timeout or not passes(error):
                         raise
-                    return await self._read()
+                    found = await self._read()
         except (PyMongoError, BSONError) as error:
             raise self.explain(error) from None
+        finally:
+            heed_cancellation()
+        return found
 
     def explain(self, error: Exception) -> SourceError:
         """Translate a driver's error; where no server could be selected, the driver keeps what each of them said."""
