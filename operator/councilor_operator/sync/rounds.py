@@ -47,7 +47,8 @@ Result = Literal["unchanged", "changed", "incomplete", "failed"]
 FIRST_RETRY: Final = timedelta(seconds=1)
 LAST_RETRY: Final = timedelta(seconds=30)
 LONGEST_PAUSE: Final = 5.0
-"""Seconds: after a round there is a pause as long as the round, up to this. A burst of changes takes half a core."""
+"""Seconds: after a round there is a pause as long as reading and comparing took, up to this. A burst of changes takes
+half a core; writes are not counted, since no later round makes them again."""
 
 
 class Documents(Protocol):
@@ -110,6 +111,8 @@ class Rounds:
         self._missing_since: Mapping[str, datetime] = {}
         self._known: dict[tuple[str, ...], Notice] = {}
         self._held: frozenset[tuple[str, str]] = frozenset()
+        self._writing_since: float | None = None
+        """When (`monotonic`) the round that is going on had compared everything, None before."""
         self.compared = asyncio.Event()
         """Set once documents and Councilors have been compared."""
         self.last_end = clock()
@@ -164,7 +167,7 @@ class Rounds:
                 self.ask("clock")
             self._asked.clear()
             self._causes.clear()
-            started = monotonic()
+            started, self._writing_since = monotonic(), None
             result, again, pause = await self._round()
             self.last_end = now = self._clock()
             self._metrics.rounds.labels(result).inc()
@@ -177,7 +180,12 @@ class Rounds:
                 retry = min(2 * retry, LAST_RETRY)
             else:
                 retry = FIRST_RETRY
-            await asyncio.sleep(min(monotonic() - started, LONGEST_PAUSE))
+            await asyncio.sleep(self._pause(started))
+
+    def _pause(self, started: float) -> float:
+        """Return the seconds until the next round, for one that has just ended."""
+        looked = self._writing_since if self._writing_since is not None else monotonic()
+        return min(looked - started, LONGEST_PAUSE)
 
     async def _round(self) -> tuple[Result, datetime | None, timedelta]:
         """Make one round; returns how it went, when to look again for the guard's sake, and how long the API server
@@ -210,6 +218,7 @@ class Rounds:
         kept = comparison.equal + len(comparison.changes)
         ruling = rule(comparison.missing, kept, self._missing_since, self._limits, now)
         self._missing_since = ruling.missing_since
+        self._writing_since = monotonic()
         work = await self._apply(comparison, ruling, before)
         self._report(candidates, comparison, ruling, work)
         self._in_place = frozenset(wanted) if not work.unfinished else frozenset()
@@ -246,7 +255,7 @@ class Rounds:
         for document in documents:
             key = (document.collection, document.key)
             known = self._translated.get(key)
-            if known is not None and known[0] == document.body:
+            if known is not None and (known[0] is document.body or known[0] == document.body):
                 translated[key] = known
             else:
                 translated[key] = (document.body, translate(document, self._rules))
