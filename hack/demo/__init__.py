@@ -1,13 +1,14 @@
-"""The demo: a cluster, Conductor, MongoDB and the operator on one machine, with Councilors that really run.
+"""The demo: a cluster, Conductor, MongoDB, operator and sync on one machine, with Councilors that really run.
 
 `__main__` reads the command line, `demo` decides what happens from start to end, `assembly` in which order things are
 started; the other modules do one part each:
 
     commands        programs of this machine            services      mongod and the stub Conductor
-    cluster         the Kubernetes cluster, kubectl      manifests     the operator's objects, pure
+    cluster         the Kubernetes cluster, kubectl      manifests     operator and sync as objects, pure
     images          the project's own images             installation  puts them into the cluster, takes them out
     state           what is remembered on disk           observation   what Councilors do, as it happens
-    records         executions in MongoDB                presentation  what the person at the terminal reads
+    records         what runs left in MongoDB            presentation  what the person at the terminal reads
+    promotion       councilors made in Conductor
 
 The end-to-end tests use the same parts, with a state folder and an instance name of their own.
 """

@@ -15,7 +15,7 @@ from .progress import DemoError, say
 from .state import State
 
 DESCRIPTION = (
-    "Councilors that really run: a Kubernetes cluster, MongoDB, a stub Conductor and the operator on this machine."
+    "Councilors that really run: a Kubernetes cluster, MongoDB, a stub Conductor, operator and sync on this machine."
 )
 EPILOG = """\
 environment:
@@ -27,7 +27,8 @@ environment:
                          images the cluster has or can pull; both are built here unless named
 """
 UP = """\
-Starts everything, creates the Councilors of examples/ and shows their first runs (about two minutes). In a terminal
+Starts everything, creates the Councilors of examples/, promotes two agents as Conductor's UI does, and shows the first
+runs (about two minutes). In a terminal
 it then stays, tells what happens and ends everything on Ctrl-C. Elsewhere (a script, CI), or with --detach, it returns
 with exit code 0 and leaves everything running until `make demo-down`. A cluster that ran before is left running."""
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -1,7 +1,8 @@
-"""From nothing to an operator at work: what is started at the same time, and what waits for what."""
+"""From nothing to operator and sync at work: what is started at the same time, and what waits for what."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType
 
 from . import images, installation
 from .cluster import Cluster
@@ -19,10 +20,13 @@ def assemble(
     *,
     ready_made: Images | None,
     serve: Callable[[str], Services],
+    settings: Mapping[str, str] = MappingProxyType({}),
 ) -> Installation:
-    """Starts the cluster, builds the images unless they are `ready_made`, installs the operator; what was installed.
+    """Starts the cluster, builds the images unless they are `ready_made`, installs operator and sync; what was
+    installed.
 
     `serve` starts Conductor and MongoDB at the address it is given, in a thread. The cluster is `commands`' own.
+    `settings` are the operator's, as in `Installation`.
     Raises DemoError; the caller removes what was begun.
     """
     with ThreadPoolExecutor(max_workers=2) as pool:
@@ -48,8 +52,9 @@ def assemble(
         conductor_url=services.conductor_url,
         gateway_url=services.gateway_url,
         mongodb_uri=services.mongodb_uri,
+        settings=settings,
     )
-    with step("installing the operator"):
+    with step("installing operator and sync"):
         installation.install(cluster, assembled)
     return assembled
 

@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from councilor_operator.constants import LABEL_SOURCE, SOURCE_MONGODB
 from hack.cluster.launcher.processes import stop
 
-from . import images, installation, presentation, records, services
+from . import images, installation, presentation, promotion, records, services
 from .assembly import assemble
 from .cluster import LAUNCHER, Cluster
 from .commands import ROOT, Commands
@@ -25,6 +26,8 @@ SCOPE = Scope(instance="demo", operator_namespace="councilor-operator", councilo
 EXAMPLES = ROOT / "examples"
 FIRST_RUNS_WITHIN = timedelta(seconds=150)
 """Councilors whose first run is due within this time are waited for: the slowest example runs every second minute."""
+SYNCED_WITHIN = 30.0
+"""Seconds until a document that was just written has its Councilor."""
 RUN_ALLOWANCE = timedelta(seconds=60)
 FOREGROUND_GRACE = 180.0
 """Seconds that a demo in another terminal may take to end everything."""
@@ -74,9 +77,12 @@ class Demo:
             self.scope,
             ready_made=ready_made,
             serve=lambda address: services.start(self.state, address),
+            settings={"DEFAULT_CWD": promotion.DEFAULT_CWD},
         )
         with step("creating the Councilors of examples/"):
             cluster.kubectl("apply", "--server-side", "-n", self.scope.councilor_namespace, "-f", str(EXAMPLES))
+        with step("promoting two agents as Conductor's UI does"):
+            self._await_synced(promotion.promote(installed.mongodb_uri))
         self.state.write(replace(record, mongodb_uri=installed.mongodb_uri))
         say(f"everything runs after {time.monotonic() - began:.1f} s")
 
@@ -121,6 +127,8 @@ class Demo:
                 cluster.kubectl("get", "councilors", "-n", self.scope.councilor_namespace).rstrip(),
                 "Executions in MongoDB, oldest first:\n"
                 + presentation.records_table(records.executions(record.mongodb_uri)),
+                "Statistics in Conductor's documents:\n"
+                + presentation.statistics_table(records.statistics(record.mongodb_uri)),
                 presentation.hints(
                     self.scope,
                     kubectl="kubectl" if own_kubectl else str(LAUNCHER.relative_to(ROOT)) + " kubectl",
@@ -170,6 +178,17 @@ class Demo:
                 "`make demo-down` when it does"
             )
 
+    def _await_synced(self, count: int) -> None:
+        """Waits until the sync has made so many Councilors. Raises DemoError."""
+        deadline = time.monotonic() + SYNCED_WITHIN
+        while sum(_is_synced(item) for item in self._councilors()) < count:
+            if time.monotonic() > deadline:
+                raise DemoError(
+                    f"the sync has not made a Councilor of each document within {SYNCED_WITHIN:.0f} s.\n"
+                    + installation.diagnosis(self._cluster(), self.scope)
+                )
+            time.sleep(0.2)
+
     def _is_whole(self) -> bool:
         record = self.state.record()
         known = self.state.processes()
@@ -204,6 +223,10 @@ class Story:
         for change in changes(self._known.get(name), seen):
             self._tell(presentation.change_line(datetime.now(UTC), name, change))
         self._known[name] = seen
+
+
+def _is_synced(councilor: Councilor) -> bool:
+    return (councilor["metadata"].get("labels") or {}).get(LABEL_SOURCE) == SOURCE_MONGODB
 
 
 def _refuse_invalid(councilor: Councilor) -> None:

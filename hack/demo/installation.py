@@ -9,7 +9,7 @@ from councilor_operator.constants import GROUP, PLURAL
 from . import manifests
 from .cluster import Cluster
 from .commands import ROOT, CommandError
-from .manifests import LABEL_INSTANCE, OPERATOR, Installation, Scope
+from .manifests import LABEL_INSTANCE, OPERATOR, SYNC, Installation, Scope
 from .progress import DemoError
 
 CRD = ROOT / "crds" / f"{PLURAL}.{GROUP}.yaml"
@@ -45,17 +45,19 @@ def prepare(cluster: Cluster, scope: Scope) -> None:
 
 
 def install(cluster: Cluster, installation: Installation) -> None:
-    """Installs the operator, or changes the one that is there, and returns when it is at work."""
-    cluster.apply([manifests.runner_secret(installation), *manifests.operator(installation)])
-    try:
-        cluster.kubectl(
-            *("rollout", "status", f"deployment/{OPERATOR}", "-n", installation.scope.operator_namespace),
-            f"--timeout={ROLLOUT_SECONDS}s",
-        )
-    except CommandError as error:
-        raise DemoError(
-            f"the operator does not start within {ROLLOUT_SECONDS} s.\n{diagnosis(cluster, installation.scope)}"
-        ) from error
+    """Installs operator and sync, or changes those that are there, and returns when they are at work."""
+    parts = [manifests.runner_secret(installation), *manifests.operator(installation), *manifests.sync(installation)]
+    cluster.apply(parts)
+    for name in (OPERATOR, SYNC):
+        try:
+            cluster.kubectl(
+                *("rollout", "status", f"deployment/{name}", "-n", installation.scope.operator_namespace),
+                f"--timeout={ROLLOUT_SECONDS}s",
+            )
+        except CommandError as error:
+            raise DemoError(
+                f"{name} does not start within {ROLLOUT_SECONDS} s.\n{diagnosis(cluster, installation.scope)}"
+            ) from error
 
 
 def remove(cluster: Cluster, scope: Scope) -> None:
@@ -70,7 +72,8 @@ def remove(cluster: Cluster, scope: Scope) -> None:
 
 
 def diagnosis(cluster: Cluster, scope: Scope) -> str:
-    """What a person needs to find out why nothing happens: Pods, events and the operator's last words."""
+    """What a person needs to find out why nothing happens: Pods, events and the last words of operator and
+    sync."""
     namespaces = (scope.operator_namespace, scope.councilor_namespace)
     questions = [
         ["get", f"{PLURAL}.{GROUP},cronjobs,jobs,pods", "-n", namespaces[1], "-o", "wide"],
@@ -78,6 +81,7 @@ def diagnosis(cluster: Cluster, scope: Scope) -> str:
         *(["get", "events", "-n", name, "--sort-by=.metadata.creationTimestamp"] for name in namespaces),
         ["logs", f"deployment/{OPERATOR}", "-n", namespaces[0], "--tail=200", "--all-containers"],
         ["logs", f"deployment/{OPERATOR}", "-n", namespaces[0], "--tail=50", "--previous", "--ignore-errors"],
+        ["logs", f"deployment/{SYNC}", "-n", namespaces[0], "--tail=100", "--all-containers"],
     ]
     answers = []
     for question in questions:

@@ -1,19 +1,21 @@
-"""The objects that make up an installation of the operator. Pure.
+"""The objects that make up an installation of operator and sync. Pure.
 
 Each carries the label `app.kubernetes.io/instance`, which tells one installation's objects from everybody else's.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from councilor_operator.config import PREFIX
-from councilor_operator.rights import RULES
+from councilor_operator.rights import RULES, SYNC_RULES
 
 Manifest = dict[str, Any]
 
 OPERATOR = "councilor-operator"
+SYNC = "councilor-sync"
 RUNNER_SECRET = "councilor-runner"  # noqa: S105 - the name of a Secret
+RBAC = "rbac.authorization.k8s.io"
 LABEL_INSTANCE = "app.kubernetes.io/instance"
 LABEL_NAME = "app.kubernetes.io/name"
 HEALTH_PORT = 8080
@@ -64,73 +66,107 @@ def namespaces(scope: Scope) -> list[Manifest]:
 
 def runner_secret(installation: Installation) -> Manifest:
     """What the runner's Pods need and the operator never sees."""
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": _metadata(installation, RUNNER_SECRET, installation.scope.councilor_namespace),
-        "stringData": {"MONGODB_URI": installation.mongodb_uri},
-    }
+    return _secret(installation, RUNNER_SECRET, OPERATOR, installation.scope.councilor_namespace)
 
 
 def operator(installation: Installation) -> list[Manifest]:
     """Account, rights and Deployment of the operator."""
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": OPERATOR}
-    account = {"kind": "ServiceAccount", "name": OPERATOR, "namespace": installation.scope.operator_namespace}
+    settings = {
+        "RUNNER_IMAGE": installation.runner_image,
+        "CONDUCTOR_URL": installation.conductor_url,
+        "CONDUCTOR_GATEWAY_URL": installation.gateway_url,
+        **installation.settings,
+    }
     return [
-        {
-            "apiVersion": "v1",
-            "kind": "ServiceAccount",
-            "metadata": _metadata(installation, OPERATOR, installation.scope.operator_namespace),
-        },
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRole",
-            "metadata": _metadata(installation, OPERATOR),
-            "rules": RULES,
-        },
-        {
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRoleBinding",
-            "metadata": _metadata(installation, OPERATOR),
-            "roleRef": role,
-            "subjects": [account],
-        },
-        _deployment(installation),
+        _account(installation, OPERATOR),
+        *_rights(installation, OPERATOR, RULES, None),
+        _deployment(installation, OPERATOR, "run", settings),
     ]
 
 
-def _deployment(installation: Installation) -> Manifest:
+def sync(installation: Installation) -> list[Manifest]:
+    """Account, rights, Secret and Deployment of the sync. It lives beside the operator, and its rights are where the
+    Councilors are."""
+    settings = {"SYNC_NAMESPACE": installation.scope.councilor_namespace}
+    address = {
+        "name": "MONGODB_URI",
+        "valueFrom": {"secretKeyRef": {"name": SYNC, "key": "MONGODB_URI"}},
+    }
+    return [
+        _account(installation, SYNC),
+        *_rights(installation, SYNC, SYNC_RULES, installation.scope.councilor_namespace),
+        _secret(installation, SYNC, SYNC, installation.scope.operator_namespace),
+        _deployment(installation, SYNC, "sync", settings, address),
+    ]
+
+
+def _account(installation: Installation, name: str) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "ServiceAccount",
+        "metadata": _metadata(installation, name, installation.scope.operator_namespace),
+    }
+
+
+def _rights(installation: Installation, name: str, rules: Sequence[Manifest], namespace: str | None) -> list[Manifest]:
+    """Rights of an account in one namespace, or everywhere."""
+    kind = "ClusterRole" if namespace is None else "Role"
+    metadata = _metadata(installation, name, namespace)
+    account = {"kind": "ServiceAccount", "name": name, "namespace": installation.scope.operator_namespace}
+    return [
+        {"apiVersion": f"{RBAC}/v1", "kind": kind, "metadata": metadata, "rules": rules},
+        {
+            "apiVersion": f"{RBAC}/v1",
+            "kind": f"{kind}Binding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": RBAC, "kind": kind, "name": name},
+            "subjects": [account],
+        },
+    ]
+
+
+def _secret(installation: Installation, name: str, app: str, namespace: str) -> Manifest:
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": _metadata(installation, name, namespace, app),
+        "stringData": {"MONGODB_URI": installation.mongodb_uri},
+    }
+
+
+def _deployment(
+    installation: Installation, name: str, command: str, settings: Mapping[str, str], *environment: Manifest
+) -> Manifest:
     # The selector of a Deployment cannot be changed: it holds only what never does.
-    selector = {LABEL_NAME: OPERATOR}
+    selector = {LABEL_NAME: name}
     return {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
-        "metadata": _metadata(installation, OPERATOR, installation.scope.operator_namespace),
+        "metadata": _metadata(installation, name, installation.scope.operator_namespace),
         "spec": {
             "replicas": 1,
-            # Two operators at once are harmless, but each would answer for half of the events.
+            # Two at once are harmless, but each would do half of the work, and tell of it.
             "strategy": {"type": "Recreate"},
             "selector": {"matchLabels": selector},
             "template": {
                 "metadata": {"labels": {**selector, LABEL_INSTANCE: installation.scope.instance}},
-                "spec": _pod(installation),
+                "spec": _pod(installation, name, command, settings, environment),
             },
         },
     }
 
 
-def _pod(installation: Installation) -> Manifest:
-    settings = {
-        "RUNNER_IMAGE": installation.runner_image,
-        "CONDUCTOR_URL": installation.conductor_url,
-        "CONDUCTOR_GATEWAY_URL": installation.gateway_url,
-        "HEALTH_PORT": str(HEALTH_PORT),
-        "METRICS_PORT": str(METRICS_PORT),
-        **installation.settings,
-    }
+def _pod(
+    installation: Installation,
+    name: str,
+    command: str,
+    settings: Mapping[str, str],
+    environment: Sequence[Manifest],
+) -> Manifest:
+    ports = {"HEALTH_PORT": str(HEALTH_PORT), "METRICS_PORT": str(METRICS_PORT)}
     alive, ready = ({"httpGet": {"path": path, "port": "health"}} for path in ("/healthz", "/readyz"))
     return {
-        "serviceAccountName": OPERATOR,
+        "serviceAccountName": name,
         "terminationGracePeriodSeconds": 30,
         "securityContext": {
             "runAsNonRoot": True,
@@ -140,10 +176,14 @@ def _pod(installation: Installation) -> Manifest:
         },
         "containers": [
             {
-                "name": "operator",
+                "name": name.removeprefix("councilor-"),
                 "image": installation.operator_image,
                 "imagePullPolicy": "IfNotPresent",
-                "env": [{"name": PREFIX + name, "value": value} for name, value in settings.items()],
+                "args": [command],
+                "env": [
+                    *({"name": PREFIX + key, "value": value} for key, value in {**ports, **settings}.items()),
+                    *environment,
+                ],
                 "ports": [
                     {"name": "health", "containerPort": HEALTH_PORT},
                     {"name": "metrics", "containerPort": METRICS_PORT},
@@ -164,9 +204,10 @@ def _pod(installation: Installation) -> Manifest:
     }
 
 
-def _metadata(installation: Installation, name: str, namespace: str | None = None) -> Manifest:
+def _metadata(installation: Installation, name: str, namespace: str | None = None, app: str | None = None) -> Manifest:
+    """Metadata of an object; `app` is the part of the installation that it belongs to, where it has another name."""
     metadata: Manifest = {
         "name": name,
-        "labels": {LABEL_NAME: OPERATOR, LABEL_INSTANCE: installation.scope.instance},
+        "labels": {LABEL_NAME: app or name, LABEL_INSTANCE: installation.scope.instance},
     }
     return metadata if namespace is None else {**metadata, "namespace": namespace}

@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from .manifests import OPERATOR, Scope
+from .manifests import OPERATOR, SYNC, Scope
+from .records import Statistics
 
 COLUMNS = ("COUNCILOR", "AGENT", "TRIGGER", "STARTED", "SECONDS", "STATUS", "SEVERITY", "EXIT", "REASON")
+STATISTICS = ("DOCUMENT", "RUNS", "SUCCESS", "LAST RUN")
 GAP = "   "
 
 
@@ -15,6 +17,11 @@ def records_table(records: Sequence[Mapping[str, Any]]) -> str:
     if not records:
         return "No executions recorded yet."
     return table(COLUMNS, [_record_row(record) for record in records])
+
+
+def statistics_table(councilors: Sequence[Statistics]) -> str:
+    """What Conductor's UI shows of its councilors."""
+    return table(STATISTICS, [_statistics_row(councilor) for councilor in councilors])
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -26,7 +33,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def change_line(moment: datetime, name: str, change: str) -> str:
     """One line of what happened just now."""
-    return f"{moment.astimezone():%H:%M:%S}  {name:<18} {change}"
+    return f"{moment.astimezone():%H:%M:%S}  {name:<29} {change}"
 
 
 def hints(
@@ -48,7 +55,8 @@ def hints(
         f"  {kubectl} describe councilor coverage-review {namespace}",
         *([f"  {kubectl} logs job/{job} {namespace}"] if job else []),
         f"  {kubectl} create job by-hand --from=cronjob/dependency-watch {namespace}   # runs although paused",
-        f"  {kubectl} logs deployment/{OPERATOR} -n {scope.operator_namespace}",
+        f"  {kubectl} get councilors {namespace} -l conductor.community/source=mongodb   # made from documents",
+        f"  {kubectl} logs deployment/{OPERATOR} -n {scope.operator_namespace}   # the sync: deployment/{SYNC}",
         f"  {show}   # the tables above again",
     ]
     return "\n".join(
@@ -75,6 +83,17 @@ def _record_row(record: Mapping[str, Any]) -> list[str]:
         _cell(record.get("severity")),
         _cell(record.get("exit_code")),
         _cell(record.get("reason")),
+    ]
+
+
+def _statistics_row(councilor: Statistics) -> list[str]:
+    runs, rate = councilor.counted.get("total_executions"), councilor.counted.get("success_rate")
+    last = councilor.counted.get("last_execution")
+    return [
+        councilor.document,
+        _cell(runs),
+        f"{rate:g} %" if runs and rate is not None else "-",
+        f"{last.astimezone():%H:%M:%S}" if isinstance(last, datetime) else "-",
     ]
 
 

@@ -10,6 +10,7 @@ import pymongo
 from pymongo.database import Database
 
 from councilor_operator.constants import ANNOTATION_DOCUMENT
+from tests.controlplane.account import Account, make_sync_account
 from tests.controlplane.api import COUNCILORS, EVENTS, Api, Object, eventually
 from tests.controlplane.fixtures import free_port
 from tests.controlplane.process import OperatorProcess
@@ -149,11 +150,21 @@ def configuration(**fields: Any) -> Document:
     }
 
 
+def sync_account(api: Api, kubeconfig: Path, folder: Path, namespace: str) -> Account:
+    """Return the sync's account in a namespace, the same one each time."""
+    there = Account(namespace, "councilor-sync", folder / f"{namespace}-councilor-sync.kubeconfig")
+    return there if there.kubeconfig.exists() else make_sync_account(api, kubeconfig, folder, namespace)
+
+
 @contextmanager
 def sync_world(api: Api, kubeconfig: Path, namespace: str, uri: str, log: Path, **settings: str) -> Iterator[SyncWorld]:
-    """Return a namespace, a database and a sync that is not started yet; it ends with the block."""
+    """Return a namespace, a database and a sync that is not started yet; it ends with the block.
+
+    The sync has no more rights than an installation gives it; `kubeconfig` is the administrator's.
+    """
+    account = sync_account(api, kubeconfig, log.parent, namespace)
     process = SyncProcess(
-        kubeconfig,
+        account.kubeconfig,
         log,
         health_port=free_port(),
         MONGODB_URI=uri,

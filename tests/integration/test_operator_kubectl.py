@@ -137,7 +137,7 @@ def convened(api: Api, control_plane: ControlPlane) -> dict[str, Councilor]:
 
 def of_an_invalid_document(name: str) -> Object:
     """A Councilor as the sync makes it for a document that cannot run, but for its name."""
-    document = agent("CoverageReviewer_Agent", schedule={"type": "cron", "value": "bogus", "enabled": True})
+    document = agent("CoverageReviewer_Agent", schedule={"type": "interval", "value": "0m", "enabled": True})
     candidate = translate(SourceDocument("agents", "698b3e954f1a7c20d8e6b359", document), TranslationRules())
     body = synced(candidate, NAMESPACE)
     return {**body, "metadata": {**body["metadata"], "name": name}}

@@ -36,6 +36,10 @@ _HEADER: Final = f"""\
 #   kubectl -n %s label councilors -l {_SYNCED} {LABEL_SOURCE}-
 """
 _OTHER_LINE_ENDS: Final = re.compile("[\r\x85\u2028\u2029]")
+_LETTER: Final = "A-Za-z/\u00a1-\U0010ffff"
+_PLAIN: Final = re.compile(f"[{_LETTER}][{_LETTER}0-9_.-]*(?: [{_LETTER}0-9_.-]+)*|[0-9]+[mhd]")
+"""Texts that every reader of YAML takes for texts, unless they are one of these words."""
+_WORDS_FOR_OTHERS: Final = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 _NOTHING: Final = "# No document is a councilor that could be written down here.\n"
 
 
@@ -52,7 +56,16 @@ class _Dumper(yaml.SafeDumper):
 def _represent_text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
     # The emitter itself falls back to quotation marks where a block could not hold the text: trailing blanks, control
     # characters. The other ends of lines are such to some readers of YAML only, and written as escapes.
-    style = '"' if _OTHER_LINE_ENDS.search(text) else "|" if "\n" in text else None
+    # kubectl's reader, of YAML 1.1 and older than this one, takes `n` for false and `1e3` for a number.
+    if _OTHER_LINE_ENDS.search(text):
+        style = '"'
+    elif "\n" in text:
+        style = "|"
+    elif _PLAIN.fullmatch(text) and text.lower() not in _WORDS_FOR_OTHERS:
+        style = ""
+    else:
+        # Between double ones it would write every emoji as a number.
+        style = "'"
     return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
@@ -70,7 +83,7 @@ def render(candidates: Sequence[Candidate], namespace: str) -> str:
     Those that are left out (`left_out`) are named in comments with their problem.
     """
     parts = [_HEADER % (namespace, namespace)]
-    parts += [_comment(f"Left out: {item.document}", f"{item.problem}") for item in left_out(candidates)]
+    parts += ["#\n" + _comment(f"Left out: {item.document}", f"{item.problem}") for item in left_out(candidates)]
     written = [candidate for candidate in candidates if candidate.problem is None]
     parts += [f"---\n{_comment(item.document, *item.notes)}{_manifest(item, namespace)}" for item in written]
     return "".join(parts if written else [*parts, _NOTHING])

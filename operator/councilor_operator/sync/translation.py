@@ -128,11 +128,9 @@ def _with_notes_on_both(candidates: list[Candidate]) -> list[Candidate]:
             noted.append(candidate)
             continue
         others = (
-            f"{_counted(instances[agent], 'document')} of agent_instances"
-            if _is_legacy(candidate)
-            else "its document of agents"
+            f"{_counted(instances[agent], 'document')} of agent_instances" if _is_legacy(candidate) else "one of agents"
         )
-        note = f"agent_id: the agent is also asked for {others}, each on a schedule of its own. Remove what is too much"
+        note = f"agent_id: the same agent has {others} as well, and is asked for each of them; remove what is too much"
         noted.append(replace(candidate, notes=(*candidate.notes, note)))
     return noted
 
