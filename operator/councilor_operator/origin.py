@@ -24,7 +24,7 @@ _LEFT_BEHIND: Final = (
     "; no sync keeps this Councilor equal to a document: look through its spec, then remove the annotation "
     f"{ANNOTATION_DOCUMENT_PROBLEM}"
 )
-_NOTE_LIMIT: Final = 400
+_NOTE_LIMIT: Final = 600
 
 
 def synced_from(councilor: ObservedCouncilor) -> str | None:

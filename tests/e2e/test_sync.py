@@ -22,6 +22,8 @@ def test_promoted_agents_run_and_get_their_statistics(environment: Environment, 
     database = environment.database
     legacy = workspace.agent("Legacy", Answer(result="All is well.\n\nSEVERITY: success"))
     agent = workspace.agent("Several", Answer(result="One is missing.\n\nSEVERITY: warning"))
+    # No endpoint writes one for this kind, and this installation has no default.
+    database.agents.update_one({"agent_id": legacy}, {"$set": {"cwd": "/srv/project"}})
     councilors.promote_councilor(database, legacy, CONFIG)
     instance = councilors.promote(database, agent, CONFIG, cwd="/srv/project").instance_id
     documents = (f"agents/{legacy}", f"agent_instances/{instance}")

@@ -35,7 +35,7 @@ class Candidate:
     key: str
     """`_id` as text."""
     name: str
-    """Name of the Councilor; follows from collection and id alone."""
+    """Name of the Councilor; follows from `document` alone."""
     spec: CouncilorSpec
     instance_id: str | None
     """For a document of `agent_instances`: where the runs are counted."""

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from typing import TextIO
 
 from councilor_operator.errors import ConfigurationError
+from councilor_operator.schedule import quote
 from councilor_operator.sync.config import SyncConfig
-from councilor_operator.sync.export import render
+from councilor_operator.sync.export import left_out, render
 from councilor_operator.sync.source import Source, SourceError
 from councilor_operator.sync.translation import TranslationRules, one_for_each_name, translate
 
@@ -30,8 +31,9 @@ async def run(environment: Mapping[str, str], output: TextIO, errors: TextIO) ->
         raise ConfigurationError(error.message) from None
     candidates = one_for_each_name(translate(document, rules) for document in documents)
     output.write(render(candidates, config.namespace))
-    left_out = [candidate for candidate in candidates if candidate.problem is not None]
-    errors.writelines(f"left out: {candidate.document}: {candidate.problem}\n" for candidate in left_out)
-    if left_out:
-        errors.write(f"{len(left_out)} of {len(candidates)} documents left out: correct them in Conductor\n")
-    return EXIT_INCOMPLETE if left_out else 0
+    missing = left_out(candidates)
+    # An id may hold what steers terminals.
+    errors.writelines(f"left out: {quote(item.document, 200)[1:-1]}: {item.problem}\n" for item in missing)
+    if missing:
+        errors.write(f"{len(missing)} of {len(candidates)} documents left out: correct them in Conductor\n")
+    return EXIT_INCOMPLETE if missing else 0

@@ -39,7 +39,7 @@ class SyncConfig(ProcessConfig):
     confirmation_seconds: Annotated[int, Field(ge=1, le=86400)] = 30
     """How long at least half of the documents must be gone before Councilors are deleted for it."""
     max_deletions: Annotated[int, Field(ge=1, le=100_000)] = 100
-    """How many Councilors are deleted at once; the next ones follow after the time of a confirmation."""
+    """How many Councilors are deleted within the time of a confirmation."""
     workers: Annotated[int, Field(ge=1, le=128)] = 16
     """How many Councilors are written at the same time."""
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from councilor_operator.api.spec import CouncilorSpec
 from councilor_operator.constants import ANNOTATION_DOCUMENT, LABEL_SOURCE, SOURCE_MONGODB
 from councilor_operator.observed import ObservedCouncilor
-from councilor_operator.sync.identity import is_name_of
+from councilor_operator.sync.identity import councilor_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,8 @@ class Existing:
     def of(cls, councilor: ObservedCouncilor) -> Self:
         """Take a Councilor as observed."""
         try:
-            spec = CouncilorSpec.model_validate(councilor.spec, by_alias=True, by_name=False)
+            # A newer CRD may write out defaults of fields that the types here do not know: no reason to write.
+            spec = CouncilorSpec.model_validate(councilor.spec, by_alias=True, by_name=False, extra="ignore")
         except ValidationError:
             spec = None
         # The status is the operator's, and several times as large.
@@ -50,8 +51,9 @@ class Existing:
     def is_own(self) -> bool:
         """Whether the sync made it.
 
-        The label alone is not enough: a Councilor that somebody copied from another one has it, too, but has not the
-        name that follows from the document.
+        The label alone is not enough: a Councilor that somebody copied from another one has it, too, but not the name
+        that follows from the document.
         """
         document = self.annotations.get(ANNOTATION_DOCUMENT, "")
-        return self.councilor.labels.get(LABEL_SOURCE) == SOURCE_MONGODB and is_name_of(self.councilor.name, document)
+        labelled = self.councilor.labels.get(LABEL_SOURCE) == SOURCE_MONGODB
+        return labelled and bool(document) and self.councilor.name == councilor_name(document)

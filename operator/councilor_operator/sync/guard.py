@@ -5,11 +5,13 @@ look like people who gave up all their councilors. A Councilor that is deleted t
 a large loss has to be seen twice.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from councilor_operator.constants import ANNOTATION_DOCUMENT
 from councilor_operator.sync.existing import Existing
 
 
@@ -31,7 +33,30 @@ class Limits:
     confirmation: timedelta
     """How long a large loss must last until another full read confirms it."""
     deletions: int
-    """How many Councilors are deleted at once."""
+    """How many Councilors are deleted within the time of a confirmation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """A document that full reads lack."""
+
+    since: datetime
+    """When one first lacked it."""
+    large: bool
+    """Whether it was part of a large loss at any time since: from then on it has to be confirmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What the guard remembers from one full read to the next; empty at the start of the process, which errs on the
+    side of keeping."""
+
+    absences: Mapping[str, Absence] = field(default_factory=dict)
+    """By UID of the Councilor."""
+    deleted_at: tuple[datetime, ...] = ()
+    """When Councilors were deleted lately."""
+    refused: frozenset[str] = frozenset()
+    """UIDs of those that the API server would not delete: they wait until the others are gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,36 +66,59 @@ class Ruling:
     deletions: tuple[Existing, ...]
     held: Mapping[HoldReason, tuple[Existing, ...]]
     """Those that are kept for now, by reason; no empty ones."""
-    missing_since: Mapping[str, datetime]
-    """UID to when a full read first lacked the document; for the next ruling."""
+    absences: Mapping[str, Absence]
+    """For the memory."""
     look_again: datetime | None
     """When those that are held are to be looked at again."""
 
 
 def rule(
-    missing: Sequence[Existing], kept: int, missing_since: Mapping[str, datetime], limits: Limits, now: datetime
+    missing: Sequence[Existing], kept: Sequence[Existing], memory: Memory, limits: Limits, now: datetime
 ) -> Ruling:
     """Decide after a full read of all documents.
 
-    `missing` are the own Councilors whose documents it lacked, `kept` the number of those whose documents it had;
-    `missing_since` comes from the ruling before, empty at the start of the process. What is there again, if only for
-    one read, is forgotten.
+    `missing` are the own Councilors whose documents it lacked, `kept` those whose documents it had. A loss is large
+    when it is at least half of all, or of one collection; Councilors younger than a confirmation do not count, since
+    another database by mistake brings as many of its own. What is there again, if only for one read, is forgotten.
     """
-    since = {item.uid: missing_since.get(item.uid, now) for item in missing}
-    large = len(missing) > 0 and kept <= len(missing)
-    confirmed = [item for item in missing if not large or now - since[item.uid] >= limits.confirmation]
-    unconfirmed = [item for item in missing if large and now - since[item.uid] < limits.confirmation]
-    deletions, over = confirmed[: limits.deletions], confirmed[limits.deletions :]
+    settled = [item for item in kept if item.councilor.created_at <= now - limits.confirmation]
+    large = _large(missing, settled)
+    absences = {}
+    for item in missing:
+        before = memory.absences.get(item.uid)
+        is_large = large is None or _collection(item) in large or (before is not None and before.large)
+        absences[item.uid] = Absence(before.since if before else now, is_large)
+    confirmed, unconfirmed = [], []
+    for item in missing:
+        absence = absences[item.uid]
+        waits = absence.large and now - absence.since < limits.confirmation
+        (unconfirmed if waits else confirmed).append(item)
+    confirmed.sort(key=lambda item: item.uid in memory.refused)
+    recent = [time for time in memory.deleted_at if now - time < limits.confirmation]
+    room = max(0, limits.deletions - len(recent))
+    deletions, over = confirmed[:room], confirmed[room:]
     held = {
         HoldReason.SOURCE_HALVED if kept else HoldReason.SOURCE_EMPTY: tuple(unconfirmed),
         HoldReason.DELETION_LIMIT: tuple(over),
     }
-    again = [since[item.uid] + limits.confirmation for item in unconfirmed]
+    again = [absences[item.uid].since + limits.confirmation for item in unconfirmed]
     if over:
-        again.append(now + limits.confirmation)
+        again.append(min([*recent, now]) + limits.confirmation)
     return Ruling(
         deletions=tuple(deletions),
         held={reason: items for reason, items in held.items() if items},
-        missing_since=since,
+        absences=absences,
         look_again=min(again, default=None),
     )
+
+
+def _large(missing: Sequence[Existing], kept: Sequence[Existing]) -> frozenset[str] | None:
+    """Return the collections that lost at least half of their councilors; None when that is true of all together."""
+    if missing and len(kept) <= len(missing):
+        return None
+    lost, left = (Counter(map(_collection, items)) for items in (missing, kept))
+    return frozenset(name for name in lost if left[name] <= lost[name])
+
+
+def _collection(item: Existing) -> str:
+    return item.annotations.get(ANNOTATION_DOCUMENT, "").partition("/")[0]

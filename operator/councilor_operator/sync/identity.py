@@ -20,6 +20,8 @@ ID_LIMIT: Final = 1024
 _HASH_LENGTH: Final = 8
 _READABLE_LIMIT: Final = CRON_JOB_LIMIT - _HASH_LENGTH - 1
 _UNNAMED: Final = "councilor"
+_INSTANCE_ID: Final = re.compile(r"councilor_(?P<agent>.+)_[0-9]{10,13}", re.DOTALL)
+"""`councilor_{agent_id}_{Unix seconds or milliseconds}`."""
 
 
 def document_key(identifier: Any) -> str:
@@ -51,17 +53,22 @@ def document_reference(collection: Collection, identifier: str | None, key: str)
     return f"{collection}/_id:{fit if fit is not None else hashlib.sha256(_bytes(key)).hexdigest()}"
 
 
-def councilor_name(reference: str, readable: str) -> str:
+def councilor_name(reference: str) -> str:
     """Return the name of the Councilor that stands for a document, at most 52 characters.
 
-    `reference` is a `document_reference`; `readable` what people should recognize, in any writing and length.
+    It follows from the `document_reference` alone: whatever becomes of the document's other fields, its Councilor stays
+    the same one and keeps its history.
     """
-    return f"{_cleaned(readable) or _UNNAMED}-{_digest(reference)}"
+    return f"{_cleaned(_readable(reference)) or _UNNAMED}-{_digest(reference)}"
 
 
-def is_name_of(name: str, reference: str) -> bool:
-    """Return whether a Councilor of this name can stand for the document, whatever the readable part is."""
-    return name.endswith(f"-{_digest(reference)}")
+def _readable(reference: str) -> str:
+    """Return what people recognize in an id: of an instance, as Conductor makes them, the agent."""
+    collection, _, identifier = reference.partition("/")
+    if identifier.startswith("_id:"):
+        return ""
+    made = _INSTANCE_ID.fullmatch(identifier) if collection == "agent_instances" else None
+    return made["agent"] if made else identifier
 
 
 def _digest(reference: str) -> str:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from councilor_operator.constants import ANNOTATION_DOCUMENT
 from councilor_operator.errors import RejectedError
 from councilor_operator.events import Event
 from councilor_operator.observed import Reference
@@ -47,19 +48,30 @@ def name_taken(collision: Collision) -> Notice:
     )
 
 
-def refused(candidate: Candidate, existing: Existing | None, namespace: Reference, error: RejectedError) -> Notice:
-    """The API server does not take a Councilor; told about the namespace when there is none yet."""
+def refused(
+    candidate: Candidate | None, existing: Existing | None, namespace: Reference, error: RejectedError
+) -> Notice:
+    """The API server does not take a Councilor, or without a candidate its deletion; told about the namespace when
+    there is none yet."""
+    name = candidate.name if candidate else existing.name if existing else ""
+    document = (
+        candidate.document if candidate else existing.annotations.get(ANNOTATION_DOCUMENT, "") if existing else ""
+    )
+    action: Literal["Create", "Update", "Delete"] = (
+        "Delete" if candidate is None else "Update" if existing else "Create"
+    )
     fields = ", ".join(sorted({cause.field for cause in error.causes}))
     # A field's complaint repeats the field's content; a quota or an admission webhook speaks for itself.
     reason = f"these fields: {fields}" if fields else quote(error.message, _MESSAGE_LIMIT)[1:-1]
+    what = "to delete the Councilor" if candidate is None else "the Councilor"
     return Notice(
-        ("CouncilorRefused", candidate.name),
+        ("CouncilorRefused", action, name),
         existing.councilor.reference if existing else namespace,
         _warning(
             "CouncilorRefused",
-            "Update" if existing else "Create",
-            f"the API server refuses the Councilor {candidate.name} of {_document(candidate.document)}: {reason}. It "
-            "is tried again with every comparison",
+            action,
+            f"the API server refuses {what} {name} of {_document(document)}: {reason}. It is tried again with every "
+            "comparison",
         ),
     )
 
@@ -83,8 +95,8 @@ def held(reason: HoldReason, items: Sequence[Existing], namespace: Reference, co
             )
         case HoldReason.DELETION_LIMIT:
             note = (
-                f"{them} more are to be deleted than may be at once ({names}): they follow, {confirmation:g} s apart. "
-                "COUNCILOR_SYNC_MAX_DELETIONS says how many at once"
+                f"{them} more are to be deleted than may be at once ({names}): they follow, so many every {confirmation:g} s as "
+                "COUNCILOR_SYNC_MAX_DELETIONS says"
             )
     return Notice((reason,), namespace, _warning(reason, "Delete", note))
 

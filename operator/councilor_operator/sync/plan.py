@@ -57,8 +57,13 @@ class Comparison:
     missing: tuple[Existing, ...]
     """Own Councilors without a document, by name."""
     collisions: tuple[Collision, ...]
-    equal: int
+    equal: tuple[Existing, ...]
     """Own Councilors that are as their documents ask for."""
+
+    @property
+    def kept(self) -> list[Existing]:
+        """Own Councilors whose documents are there."""
+        return [*self.equal, *(change.existing for change in self.changes)]
 
 
 def compare(candidates: Iterable[Candidate], existing: Iterable[Existing]) -> Comparison:
@@ -70,7 +75,7 @@ def compare(candidates: Iterable[Candidate], existing: Iterable[Existing]) -> Co
     creations: list[Candidate] = []
     changes: list[Change] = []
     collisions: list[Collision] = []
-    equal = 0
+    equal: list[Existing] = []
     for candidate in candidates:
         item = left.pop(candidate.name, None)
         if item is None:
@@ -80,33 +85,28 @@ def compare(candidates: Iterable[Candidate], existing: Iterable[Existing]) -> Co
         elif not item.councilor.deleting and (patch := difference(item, candidate)):
             changes.append(Change(item, candidate, patch))
         else:
-            equal += 1
+            equal.append(item)
     missing = [item for item in left.values() if item.is_own and not item.councilor.deleting]
     return Comparison(
         creations=tuple(creations),
         changes=tuple(changes),
         missing=tuple(sorted(missing, key=lambda item: item.name)),
         collisions=tuple(collisions),
-        equal=equal,
+        equal=tuple(equal),
     )
 
 
 def difference(item: Existing, candidate: Candidate) -> dict[str, Any]:
-    """Return the JSON merge patch that makes a Councilor what its document asks for; empty when it is.
+    """Return the JSON merge patch that makes one of the own Councilors what its document asks for; empty when it is.
 
-    The spec belongs to the document as a whole: what a document does not say goes back to its default. Of labels and
+    The spec belongs to the document as a whole: what a document does not say goes back to its default. Of the
     annotations only the sync's own count.
     """
     patch: dict[str, Any] = {}
-    metadata: dict[str, Any] = {}
     wanted = annotations(candidate)
     present = {key: item.annotations[key] for key in OWN_ANNOTATIONS if key in item.annotations}
     if changed := merge_patch(present, wanted):
-        metadata["annotations"] = changed
-    if item.councilor.labels.get(LABEL_SOURCE) != SOURCE_MONGODB:
-        metadata["labels"] = {LABEL_SOURCE: SOURCE_MONGODB}
-    if metadata:
-        patch["metadata"] = metadata
+        patch["metadata"] = {"annotations": changed}
     # Compared as types: defaults that the API server writes out are the same as defaults that nobody wrote.
     if item.spec != candidate.spec:
         patch["spec"] = merge_patch(item.councilor.spec, spec_document(candidate))

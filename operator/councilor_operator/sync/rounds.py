@@ -2,7 +2,7 @@
 
 Whatever asks for a round (the change feed, a watch event, the clock, a write that did not succeed) gets the same one: a
 full read of all documents and a full comparison. So a restart needs nothing from before it, and the one thing that
-outlives a round, since when documents are missing, errs on the side of keeping Councilors.
+outlives a round, what the guard remembers, errs on the side of keeping Councilors.
 
 Errors become a retry here and nowhere else.
 """
@@ -32,7 +32,7 @@ from councilor_operator.sync import notices
 from councilor_operator.sync.candidate import Candidate, SourceDocument
 from councilor_operator.sync.config import SyncConfig
 from councilor_operator.sync.existing import Existing
-from councilor_operator.sync.guard import Limits, Ruling, rule
+from councilor_operator.sync.guard import Limits, Memory, Ruling, rule
 from councilor_operator.sync.metrics import SyncMetrics
 from councilor_operator.sync.notices import Notice
 from councilor_operator.sync.plan import Change, Comparison, compare, difference, manifest
@@ -72,6 +72,8 @@ class _Work:
     """Seconds that the API server asks for before the next attempt."""
     stale: bool = False
     """Whether Councilors are not as they were believed to be."""
+    undeletable: list[str] = field(default_factory=list)
+    """UIDs of Councilors that the API server would not delete."""
     standing: list[Notice] = field(default_factory=list)
     passing: list[Notice] = field(default_factory=list)
 
@@ -102,17 +104,17 @@ class Rounds:
         self._list_due = clock()
         self._asked = asyncio.Event()
         self._asked.set()
-        self._causes: set[str] = {"start"}
         self._translated: dict[tuple[str, str], tuple[Mapping[str, object], Candidate]] = {}
         self._wanted: dict[str, Candidate] = {}
         """By name, what the documents asked for when they were last read."""
         self._in_place: frozenset[str] = frozenset()
         """Names whose Councilors were as wanted after the last round: what differs now, somebody else changed."""
-        self._missing_since: Mapping[str, datetime] = {}
+        self._memory = Memory()
         self._known: dict[tuple[str, ...], Notice] = {}
         self._held: frozenset[tuple[str, str]] = frozenset()
         self._writing_since: float | None = None
         """When (`monotonic`) the round that is going on had compared everything, None before."""
+        self._knows_documents = False
         self.compared = asyncio.Event()
         """Set once documents and Councilors have been compared."""
         self.last_end = clock()
@@ -123,7 +125,6 @@ class Rounds:
     def ask(self, cause: str) -> None:
         """Ask for a round; what asks while one is going on, or in the pause after it, gets one together."""
         self._metrics.causes.labels(cause).inc()
-        self._causes.add(cause)
         self._asked.set()
 
     def observe(self, deleted: bool, body: RawObject) -> None:
@@ -138,8 +139,8 @@ class Rounds:
             changed = before is not None
         else:
             changed = self._store.put(item)
-        # Until the first round has listed everything, nothing is wanted and everything is its business.
-        if changed and self.compared.is_set() and self._concerns(item, before, deleted=deleted):
+        # Until the first round has read everything, nothing is wanted and everything is its business.
+        if changed and self._knows_documents and self._concerns(item, before, deleted=deleted):
             self.ask("watch")
 
     def _concerns(self, item: Existing, before: Existing | None, *, deleted: bool) -> bool:
@@ -166,7 +167,6 @@ class Rounds:
             except TimeoutError:
                 self.ask("clock")
             self._asked.clear()
-            self._causes.clear()
             started, self._writing_since = monotonic(), None
             result, again, pause = await self._round()
             self.last_end = now = self._clock()
@@ -193,6 +193,9 @@ class Rounds:
         try:
             if self._clock() >= self._list_due:
                 await self._list()
+            # Councilors first: one that another sync makes of a document that comes in between must not look like one
+            # whose document is gone.
+            existing = self._store.snapshot()
             documents = await self._source.read()
         except SourceError as error:
             self._note(error.message)
@@ -214,14 +217,19 @@ class Rounds:
         candidates = self._candidates(documents)
         wanted = {candidate.name: candidate for candidate in candidates}
         before, self._wanted = self._wanted, wanted
-        comparison = compare(candidates, self._store.snapshot())
-        kept = comparison.equal + len(comparison.changes)
-        ruling = rule(comparison.missing, kept, self._missing_since, self._limits, now)
-        self._missing_since = ruling.missing_since
+        self._knows_documents = True
+        comparison = compare(candidates, existing)
+        ruling = rule(comparison.missing, comparison.kept, self._memory, self._limits, now)
         self._writing_since = monotonic()
         work = await self._apply(comparison, ruling, before)
+        self._memory = Memory(
+            absences=ruling.absences,
+            deleted_at=(*self._memory.deleted_at, *(now for _ in range(work.deleted)))[-self._limits.deletions :],
+            refused=frozenset(work.undeletable),
+        )
         self._report(candidates, comparison, ruling, work)
-        self._in_place = frozenset(wanted) if not work.unfinished else frozenset()
+        taken = {collision.candidate.name for collision in comparison.collisions}
+        self._in_place = frozenset(wanted) - taken if not work.unfinished else frozenset()
         self._metrics.last_round.set(now.timestamp())
         if not work.unfinished:
             self.problem = None
@@ -255,7 +263,7 @@ class Rounds:
         for document in documents:
             key = (document.collection, document.key)
             known = self._translated.get(key)
-            if known is not None and (known[0] is document.body or known[0] == document.body):
+            if known is not None and identical(known[0], document.body):
                 translated[key] = known
             else:
                 translated[key] = (document.body, translate(document, self._rules))
@@ -320,8 +328,9 @@ class Rounds:
             work.retry_after = max(work.retry_after, error.retry_after or 0.0)
         except RejectedError as error:
             cause = "refused"
-            if candidate is not None:
-                work.standing.append(notices.refused(candidate, existing, self._namespace, error))
+            work.standing.append(notices.refused(candidate, existing, self._namespace, error))
+            if candidate is None and existing is not None:
+                work.undeletable.append(existing.uid)
             self._note(f"the API server refuses a Councilor: HTTP status {error.status}, see the event about it")
         else:
             return
@@ -356,6 +365,19 @@ class Rounds:
         for notice in [*notices.news(standing, self._known), *passing]:
             self._recorder.record(notice.about, [notice.event], now)
         self._known = {notice.key: notice for notice in standing}
+
+
+def identical(one: object, other: object) -> bool:
+    """Tell whether two values of documents are the same in type, too: for Python 1 and True are equal."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(identical(value, other[key]) for key, value in one.items())
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(identical, one, other))
+    return one == other
 
 
 def _state(candidate: Candidate) -> str:

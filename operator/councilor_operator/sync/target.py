@@ -30,7 +30,7 @@ class Target(Protocol):
         ...
 
     async def change(self, existing: Existing, patch: Mapping[str, Any]) -> Existing:
-        """Merge into a Councilor, if it is still the same one."""
+        """Merge into a Councilor, if nobody wrote it since it was observed."""
         ...
 
     async def delete(self, existing: Existing) -> None:
@@ -55,8 +55,9 @@ class KubernetesTarget:
         return Existing.of(ObservedCouncilor.from_object(body))
 
     async def change(self, existing: Existing, patch: Mapping[str, Any]) -> Existing:
-        # The UID, not the version: the operator writes the status again and again, and that contradicts nothing here.
-        metadata = {**patch.get("metadata", {}), "uid": existing.uid}
+        # With the version: somebody may have taken the label away a moment ago, to keep the Councilor and edit it, and
+        # an edit that came in between has to be seen to be undone.
+        metadata = {**patch.get("metadata", {}), "uid": existing.uid, "resourceVersion": existing.resource_version}
         body = await self._connection.request(
             "PATCH",
             f"{self._path}/{existing.name}",
@@ -67,7 +68,7 @@ class KubernetesTarget:
         return Existing.of(ObservedCouncilor.from_object(body))
 
     async def delete(self, existing: Existing) -> None:
-        # With the version: somebody may have taken the label away a moment ago, to keep the Councilor.
+        # With the version, as above.
         preconditions = {"uid": existing.uid, "resourceVersion": existing.resource_version}
         await self._connection.request(
             "DELETE",

@@ -74,11 +74,10 @@ def translate(document: SourceDocument, rules: TranslationRules) -> Candidate:
     agent_id = _agent_id(document, reading)
     spec = _spec(document, reading, rules, agent_id)
     reference = document_reference(document.collection, identifier, document.key)
-    readable = document.body.get("agent_id")
     return Candidate(
         document=reference,
         key=document.key,
-        name=councilor_name(reference, readable if isinstance(readable, str) else (identifier or "")),
+        name=councilor_name(reference),
         spec=spec,
         instance_id=identifier if document.collection == "agent_instances" else None,
         problem=reading.problem,
@@ -89,8 +88,8 @@ def translate(document: SourceDocument, rules: TranslationRules) -> Candidate:
 def one_for_each_name(candidates: Iterable[Candidate]) -> list[Candidate]:
     """Return candidates with unique names, ordered by name.
 
-    Of documents with the same id (the unique index may be missing) the one with the smallest `_id` counts, as it is
-    the one where runs are counted, and says so. An agent that is a councilor in both collections gets a note in each.
+    Of documents with the same id (the unique index may be missing) the first counts, and says so: the one with the
+    smallest `_id` in MongoDB's order, in which they come, is where runs are counted. An agent that is a councilor in both collections gets a note in each.
     """
     by_name: defaultdict[str, list[Candidate]] = defaultdict(list)
     for candidate in candidates:
@@ -101,7 +100,7 @@ def one_for_each_name(candidates: Iterable[Candidate]) -> list[Candidate]:
 def _first(namesakes: list[Candidate]) -> Candidate:
     if len(namesakes) == 1:
         return namesakes[0]
-    first, *others = sorted(namesakes, key=lambda candidate: (candidate.document, candidate.key))
+    first, *others = sorted(namesakes, key=lambda candidate: candidate.document)
     same = [other for other in others if other.document == first.document]
     notes = first.notes
     if same:

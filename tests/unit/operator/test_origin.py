@@ -87,7 +87,7 @@ def test_problems(made: ObservedCouncilor, expected: str | None) -> None:
         ("7 was read as Sunday", "; note on the document: 7 was read as Sunday"),
         (" ", ""),
         ("", ""),
-        ("x" * 401, f"; note on the document: {'x' * 399}…"),
+        ("x" * 601, f"; note on the document: {'x' * 599}…"),
     ],
 )
 def test_notes(note: str, expected: str) -> None:

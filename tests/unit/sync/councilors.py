@@ -29,7 +29,7 @@ def candidate(
     return Candidate(
         document=document,
         key="698b3e954f1a7c20d8e6b359",
-        name=councilor_name(document, agent),
+        name=councilor_name(document),
         spec=CouncilorSpec.model_validate({**SPEC, "agentId": agent, **(spec or {})}),
         instance_id=instance_id,
         problem=problem,
@@ -47,7 +47,7 @@ def existing(of: Candidate, *, uid: str | None = None, deleting: bool = False, *
             "uid": uid or f"uid-{of.name}",
             "generation": 1,
             "resourceVersion": "7",
-            "creationTimestamp": "2026-03-02T09:00:00Z",
+            "creationTimestamp": "2026-03-01T09:00:00Z",
             "labels": {LABEL_SOURCE: SOURCE_MONGODB},
             "annotations": annotations(of),
             **({"deletionTimestamp": "2026-03-02T10:00:00Z"} if deleting else {}),

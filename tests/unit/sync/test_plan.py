@@ -62,6 +62,7 @@ DIFFERENCES: dict[str, tuple[Existing, Candidate, dict[str, Any]]] = {
         candidate(spec={"schedule": {"type": "interval", "value": "6h", "enabled": False}}),
         {"spec": {"schedule": {"enabled": False}}},
     ),
+    "a default of a newer CRD": (existing(PLAIN, spec={**SPEC, "novelty": {"depth": 3}}), PLAIN, {}),
     "a spec that no type takes": (
         existing(PLAIN, spec={**SPEC, "color": "red"}),
         PLAIN,
@@ -128,7 +129,8 @@ def test_both_sides_are_compared_whole() -> None:
     assert [item.existing.name for item in comparison.changes] == [changed.name]
     assert [item.name for item in comparison.missing] == [gone.name]
     assert [item.existing for item in comparison.collisions] == [hand_made]
-    assert comparison.equal == 2
+    assert [item.name for item in comparison.equal] == [equal.name, leaving.name]
+    assert [item.name for item in comparison.kept] == [equal.name, leaving.name, changed.name]
 
 
 OWNERSHIP: dict[str, tuple[dict[str, Any], bool]] = {
@@ -138,7 +140,8 @@ OWNERSHIP: dict[str, tuple[dict[str, Any], bool]] = {
     "no annotation": ({"annotations": {}}, False),
     "a copy under another name": ({"name": "copied"}, False),
     "another document's annotation": ({"annotations": {ANNOTATION_DOCUMENT: "agents/Other_Agent"}}, False),
-    "another readable part": ({"name": f"renamed-{PLAIN.name.rpartition('-')[2]}"}, True),
+    "a copy with something before the name": ({"name": f"nightly-{PLAIN.name}"}, False),
+    "another readable part": ({"name": f"renamed-{PLAIN.name.rpartition('-')[2]}"}, False),
 }
 
 

@@ -27,6 +27,7 @@ from councilor_operator.recorder import EventRecorder
 from councilor_operator.sync.candidate import SourceDocument
 from councilor_operator.sync.config import SyncConfig
 from councilor_operator.sync.existing import Existing
+from councilor_operator.sync.identity import councilor_name
 from councilor_operator.sync.metrics import SyncMetrics
 from councilor_operator.sync.rounds import Rounds
 from councilor_operator.sync.source import SourceError
@@ -55,7 +56,7 @@ class Namespace:
         metadata = made.setdefault("metadata", {})
         metadata.setdefault("uid", f"uid-{version}")
         metadata.setdefault("generation", 1)
-        metadata.setdefault("creationTimestamp", "2026-03-02T09:00:00Z")
+        metadata.setdefault("creationTimestamp", "2026-03-01T09:00:00Z")
         metadata |= {"name": name, "namespace": "councilors", "resourceVersion": str(version)}
         self.bodies[name] = made
         return made
@@ -79,8 +80,10 @@ class Namespace:
 
     async def change(self, existing: Existing, patch: Mapping[str, Any]) -> Existing:
         self._fail()
-        if self.bodies.get(existing.name, {"metadata": {}})["metadata"].get("uid") != existing.uid:
+        if existing.name not in self.bodies:
             raise NotFoundError("gone", status=404)
+        if self.bodies[existing.name]["metadata"]["resourceVersion"] != existing.resource_version:
+            raise ConflictError("written in between", status=409)
         self.writes.append(f"update {existing.name}")
         return Existing.of(ObservedCouncilor.from_object(self.edit(existing.name, patch)))
 
@@ -270,9 +273,7 @@ async def test_a_failed_read_confirms_nothing() -> None:
 
 
 def _names(*agents: str) -> list[str]:
-    from councilor_operator.sync.identity import councilor_name
-
-    return [councilor_name(f"agents/{name}", name) for name in agents]
+    return [councilor_name(f"agents/{name}") for name in agents]
 
 
 # What the API server answers to the write, whether everything is listed anew, and the metric's cause.
@@ -313,8 +314,7 @@ async def test_a_write_that_fails_is_made_in_a_later_round(
     assert world.namespace.lists - listed == lists
     assert await world.round() == "unchanged"
     assert SECRET not in str(world.namespace.events) + caplog.text
-    refused = isinstance(error, RejectedError) and write != "delete"
-    assert ("CouncilorRefused" in world.reasons()) is refused
+    assert ("CouncilorRefused" in world.reasons()) is isinstance(error, RejectedError)
 
 
 async def test_how_long_the_api_server_wants_to_be_left_alone() -> None:
@@ -369,6 +369,30 @@ async def test_a_name_that_is_taken_is_told_once_and_freed() -> None:
     assert (before, world.asked) == (False, True)
     assert await world.round() == "changed"
     assert world.sample("collisions") == 0
+    # Nobody deleted anything of the sync's.
+    assert world.reasons() == ["NameTaken"]
+
+
+async def test_a_flag_of_another_type_is_a_change() -> None:
+    """For Python 1 and True are equal; for a document they are not."""
+    world = await settled()
+    schedule = world.documents["Auditor_Agent"]["councilor_config"]["schedule"]
+    for value, state in ((1, "invalid"), (True, "enabled"), (1.0, "invalid"), (False, "paused"), (0, "invalid")):
+        schedule["enabled"] = value
+        assert await world.round() == "changed"
+        assert world.sample("documents", collection="agents", state=state) == 1
+
+
+async def test_an_edit_that_comes_in_between_is_seen() -> None:
+    """The version is a precondition: without it the answer to the sync's own patch would hide the edit."""
+    world = await settled()
+    (name,) = world.namespace.bodies
+    world.namespace.edit(name, {"spec": {"suspendAfterFailures": 1}})
+    world.add("Auditor_Agent", title="Another")
+    assert await world.round() == "incomplete"
+    assert await world.round() == "changed"
+    assert "suspendAfterFailures" not in world.namespace.bodies[name]["spec"]
+    assert world.namespace.bodies[name]["spec"]["title"] == "Another"
 
 
 class _PausedError(Exception):

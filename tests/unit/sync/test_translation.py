@@ -15,7 +15,7 @@ from councilor_operator.api.spec import CouncilorSpec
 from councilor_operator.schedule import ScheduleError, compile_schedule
 from councilor_operator.sync.candidate import Candidate, SourceDocument
 from councilor_operator.sync.documents import FIELDS
-from councilor_operator.sync.identity import is_name_of
+from councilor_operator.sync.identity import councilor_name
 from councilor_operator.sync.translation import (
     STAND_IN_AGENT,
     STAND_IN_PROMPT,
@@ -546,7 +546,7 @@ def test_whatever_a_document_holds_there_is_a_councilor(
     candidate = translate(SourceDocument(collection, key, body), TranslationRules(dialect, time_zone))
 
     accepted_by_the_crd(candidate)
-    assert is_name_of(candidate.name, candidate.document)
+    assert candidate.name == councilor_name(candidate.document)
     assert candidate.document.startswith(f"{collection}/")
     json.dumps([candidate.document, candidate.problem, candidate.notes], ensure_ascii=False).encode()
     assert len(candidate.document) < 1100
