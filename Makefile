@@ -90,7 +90,7 @@ e2e: venv mongodb-libraries ## Run the end-to-end tests: a real node, the projec
 	@.venv/bin/pytest tests/e2e
 
 .PHONY: bench
-bench: venv mongodb-libraries cluster-binaries ## Measure operator, runner and sync against the same calls made without them (half an hour).
+bench: venv mongodb-libraries cluster-binaries ## Measure operator, runner and sync against the same calls made without them (40 minutes).
 	@UV=$(UV) .venv/bin/python -m tests.bench
 
 .PHONY: bench-runner
@@ -98,7 +98,7 @@ bench-runner: venv mongodb-libraries ## Measure the runner alone (two minutes).
 	@UV=$(UV) .venv/bin/python -m tests.bench runner
 
 .PHONY: bench-sync
-bench-sync: venv mongodb-libraries cluster-binaries ## Measure the sync alone (ten minutes).
+bench-sync: venv mongodb-libraries cluster-binaries ## Measure the sync alone (seven minutes).
 	@.venv/bin/python -m tests.bench sync
 
 # --- Cluster, images, demo ------------------------------------------------------------------------------------------------

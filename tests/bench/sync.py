@@ -221,8 +221,7 @@ class Trial:
         """Kill the sync and start it; the time ends with its first comparison."""
         self._process.kill()
         mark, started = self._audit.mark(), time.perf_counter()
-        self._process.launch()
-        await asyncio.to_thread(self._process.await_ready)
+        self._process.start()
         seconds = time.perf_counter() - started
         await quiet(self._process)
         return self._step(seconds, 0.0, mark)

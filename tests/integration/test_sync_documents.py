@@ -98,6 +98,27 @@ PARTLY_OF_OTHER_TYPES: list[dict[str, Any]] = [
 ]
 
 
+async def test_a_document_is_decoded_again_only_when_it_changed(database: Database[Document], source: Source) -> None:
+    ids = ["A_Agent", "B_Agent", "C_Agent"]
+    database.agents.insert_many([changed(AGENT, {"agent_id": name}) for name in ids])
+    # The same content in the other collection is another document.
+    same = database.agents.find_one({"agent_id": "A_Agent"}) or {}
+    database.agent_instances.insert_one({**same, "is_councilor_instance": True})
+    before = await source.read()
+    database.agents.update_one({"agent_id": "B_Agent"}, {"$set": {f"{C}.task.prompt": "Another one"}})
+    # What nobody reads is no change.
+    database.agents.update_one({"agent_id": "A_Agent"}, {"$set": {"stats.total_executions": 7}})
+    database.agents.delete_one({"agent_id": "C_Agent"})
+    after = await source.read()
+    assert [document.collection for document in after] == ["agents", "agents", "agent_instances"]
+    assert after[0] is before[0]
+    assert after[1].body[C]["task"]["prompt"] == "Another one"
+    assert {**after[1].body, C: None} == {**before[1].body, C: None}
+    assert after[2] is before[3]
+    database.agents.update_one({"agent_id": "B_Agent"}, {"$set": {C: before[1].body[C]}})
+    assert (await source.read())[1] == before[1]
+
+
 def test_the_projection_leaves_nothing_out(database: Database[Document]) -> None:
     """A document as it is read asks for the same as the whole of it, but for an absence told in place of a type."""
     for collection, document in (("agents", AGENT), ("agents", SIMPLE_AGENT), ("agent_instances", INSTANCE)):

@@ -47,7 +47,8 @@ Result = Literal["unchanged", "changed", "incomplete", "failed"]
 FIRST_RETRY: Final = timedelta(seconds=1)
 LAST_RETRY: Final = timedelta(seconds=30)
 LONGEST_PAUSE: Final = 5.0
-"""Seconds: after a round there is a pause as long as the round, up to this. A burst of changes takes half a core."""
+"""Seconds: after a round there is a pause as long as reading and comparing took, up to this. A burst of changes takes
+half a core; writes are not counted, since no later round makes them again."""
 
 
 class Documents(Protocol):
@@ -111,6 +112,8 @@ class Rounds:
         self._memory = Memory()
         self._known: dict[tuple[str, ...], Notice] = {}
         self._held: frozenset[tuple[str, str]] = frozenset()
+        self._writing_since: float | None = None
+        """When (`monotonic`) the round that is going on had compared everything, None before."""
         self._knows_documents = False
         self.compared = asyncio.Event()
         """Set once documents and Councilors have been compared."""
@@ -164,7 +167,7 @@ class Rounds:
             except TimeoutError:
                 self.ask("clock")
             self._asked.clear()
-            started = monotonic()
+            started, self._writing_since = monotonic(), None
             result, again, pause = await self._round()
             self.last_end = now = self._clock()
             self._metrics.rounds.labels(result).inc()
@@ -177,7 +180,12 @@ class Rounds:
                 retry = min(2 * retry, LAST_RETRY)
             else:
                 retry = FIRST_RETRY
-            await asyncio.sleep(min(monotonic() - started, LONGEST_PAUSE))
+            await asyncio.sleep(self._pause(started))
+
+    def _pause(self, started: float) -> float:
+        """Return the seconds until the next round, for one that has just ended."""
+        looked = self._writing_since if self._writing_since is not None else monotonic()
+        return min(looked - started, LONGEST_PAUSE)
 
     async def _round(self) -> tuple[Result, datetime | None, timedelta]:
         """Make one round; returns how it went, when to look again for the guard's sake, and how long the API server
@@ -212,6 +220,7 @@ class Rounds:
         self._knows_documents = True
         comparison = compare(candidates, existing)
         ruling = rule(comparison.missing, comparison.kept, self._memory, self._limits, now)
+        self._writing_since = monotonic()
         work = await self._apply(comparison, ruling, before)
         self._memory = Memory(
             absences=ruling.absences,
@@ -360,6 +369,8 @@ class Rounds:
 
 def identical(one: object, other: object) -> bool:
     """Tell whether two values of documents are the same in type, too: for Python 1 and True are equal."""
+    if one is other:
+        return True
     if type(one) is not type(other):
         return False
     if isinstance(one, Mapping) and isinstance(other, Mapping):

@@ -11,9 +11,11 @@ import re
 import warnings
 from typing import Any, Final, Literal, get_args
 
+import bson
 import pymongo
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient, ReadPreference
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import (
@@ -36,6 +38,8 @@ TIMEOUT_SECONDS: Final = 30.0
 SELECTION_MS: Final = 5000
 """How long a server is looked for to watch it; within a read the read's own limit holds, which outlasts an election."""
 BATCH: Final = 1000
+
+_UNDECODED: Final[CodecOptions[RawBSONDocument]] = CodecOptions(document_class=RawBSONDocument)
 
 ErrorCause = Literal["unreachable", "credentials", "refused", "configuration"]
 
@@ -148,6 +152,8 @@ class Source:
     def __init__(self, uri: str, database: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> None:
         """Connects with the first read. Raises SourceError, cause "configuration", for what cannot be used at all."""
         self._timeout_seconds = timeout_seconds
+        self._known: dict[Collection, dict[bytes, SourceDocument]] = {collection: {} for collection in COLLECTIONS}
+        """What was read last, by its BSON: most documents are the same each time, and decoding is most of the work."""
         # At DEBUG the driver logs every command and what it answers, whole documents.
         logging.getLogger("pymongo").setLevel(logging.WARNING)
         try:
@@ -233,9 +239,10 @@ class Source:
         await self._client.close()
 
     async def _read(self) -> list[SourceDocument]:
+        database = self.database.with_options(codec_options=_UNDECODED)
         found: list[SourceDocument] = []
         for collection in COLLECTIONS:
-            cursor = self.database[collection].find(
+            cursor = database[collection].find(
                 FILTERS[collection],
                 PROJECTIONS[collection],
                 # The runner counts at the smallest `_id`, and means this order. It takes memory beyond the server's
@@ -245,5 +252,12 @@ class Source:
                 batch_size=BATCH,
             )
             async with cursor:
-                found += [source_document(collection, document) async for document in cursor]
+                read = [bytes(document.raw) for document in await cursor.to_list()]
+            known = self._known[collection]
+            documents = {content: known.get(content) or self._decoded(collection, content) for content in read}
+            self._known[collection] = documents
+            found += documents.values()
         return found
+
+    def _decoded(self, collection: Collection, content: bytes) -> SourceDocument:
+        return source_document(collection, bson.decode(content, self.database.codec_options))

@@ -99,6 +99,8 @@ def one_for_each_name(candidates: Iterable[Candidate]) -> list[Candidate]:
 
 
 def _first(namesakes: list[Candidate]) -> Candidate:
+    if len(namesakes) == 1:
+        return namesakes[0]
     first, *others = sorted(namesakes, key=lambda candidate: candidate.document)
     same = [other for other in others if other.document == first.document]
     notes = first.notes

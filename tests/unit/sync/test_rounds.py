@@ -393,3 +393,34 @@ async def test_an_edit_that_comes_in_between_is_seen() -> None:
     assert await world.round() == "changed"
     assert "suspendAfterFailures" not in world.namespace.bodies[name]["spec"]
     assert world.namespace.bodies[name]["spec"]["title"] == "Another"
+
+
+class _PausedError(Exception):
+    """The pause after a round begins."""
+
+
+async def test_the_pause_after_a_round_leaves_its_writes_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, now, pauses = World(), [100.0], list[float]()
+    world.add("A_Agent")
+    read, create = world.read, world.namespace.create
+
+    async def read_slowly() -> Sequence[SourceDocument]:
+        now[0] += 2
+        return await read()
+
+    async def create_slowly(manifest: Mapping[str, Any]) -> Existing:
+        now[0] += 40
+        return await create(manifest)
+
+    async def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        raise _PausedError
+
+    monkeypatch.setattr(world, "read", read_slowly)
+    monkeypatch.setattr(world.namespace, "create", create_slowly)
+    monkeypatch.setattr("councilor_operator.sync.rounds.monotonic", lambda: now[0])
+    monkeypatch.setattr("councilor_operator.sync.rounds.asyncio.sleep", pause)
+    with pytest.raises(_PausedError):
+        await world.rounds.work()
+    assert world.sample("writes_total", verb="create") == 1
+    assert pauses == [2]
