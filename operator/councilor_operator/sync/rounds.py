@@ -371,6 +371,8 @@ def identical(one: object, other: object) -> bool:
     """Tell whether two values of documents are the same in type, too: for Python 1 and True are equal."""
     if one is other:
         return True
+    if one is other:
+        return True
     if type(one) is not type(other):
         return False
     if isinstance(one, Mapping) and isinstance(other, Mapping):
