@@ -19,9 +19,22 @@ from pymongo.errors import AutoReconnect
 from councilor_operator.sync.feed import PIPELINE
 from councilor_operator.sync.source import Source
 from councilor_runner.store import Store
-from tests.integration.listener import DATABASE, DEADLINE, POLLING, Listener, listening, reading
+from tests.integration.listener import (
+    DATABASE,
+    DEADLINE,
+    FORGOTTEN,
+    POLLING,
+    Listener,
+    listening,
+    reading,
+    sockets_collected,
+)
 from tests.integration.test_sync_source import CONFIGURATION, agent, instance
 from tests.mongodb import Mongod, ReplicaSet
+
+__all__ = ["sockets_collected"]
+
+pytestmark = FORGOTTEN
 
 Database = AsyncDatabase[dict[str, Any]]
 

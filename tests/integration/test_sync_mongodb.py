@@ -13,9 +13,13 @@ from pymongo import MongoClient
 
 from councilor_operator.sync.source import SourceError
 from tests.certificates import Authority
-from tests.integration.listener import DATABASE, POLLING, listening, reading
+from tests.integration.listener import DATABASE, FORGOTTEN, POLLING, listening, reading, sockets_collected
 from tests.integration.test_sync_source import agent
 from tests.mongodb import Mongod
+
+__all__ = ["sockets_collected"]
+
+pytestmark = FORGOTTEN
 
 PASSWORD = "hunter2:@/%"
 ADMINISTRATOR = "administrator"
