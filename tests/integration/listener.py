@@ -92,7 +92,7 @@ async def reading(uri: str, database: str = DATABASE, timeout_seconds: float = 3
 def sockets_collected() -> Iterator[None]:
     """Let the sockets that the driver forgot go at the end of the test that made it forget them.
 
-    PyMongo 4.20 does not close the one of an asynchronous connection that fails, or is cancelled, while it is set up; a
+    Where connections break and are cancelled, PyMongo 4.20 leaves one to the garbage collector now and then, and a
     later test would be blamed for the warning. For modules that break connections, with `FORGOTTEN`.
     """
     yield
