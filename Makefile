@@ -54,7 +54,7 @@ lint: venv ## Check style, import rules and generated files.
 .PHONY: types
 types: venv ## Check types (mypy, strict).
 	@.venv/bin/mypy
-	@.venv/bin/mypy tests hack/demo hack/images hack/verdict
+	@.venv/bin/mypy tests hack/demo hack/images hack/readme hack/verdict
 	@MYPYPATH=hack/cluster .venv/bin/mypy -p launcher
 
 .PHONY: format
@@ -115,6 +115,11 @@ images: ## Build the images of operator and runner.
 demo: venv mongodb-libraries ## Start a cluster, Conductor, MongoDB and the operator, and watch Councilors run.
 	@hack/cluster/cluster prepare
 	@$(PYTHON) -m hack.demo up
+
+.PHONY: readme
+readme: venv mongodb-libraries ## Run the demo and refresh the output that README.md shows.
+	@hack/cluster/cluster prepare
+	@$(PYTHON) -m hack.readme
 
 .PHONY: demo-down
 demo-down: venv ## Stop what `make demo` started.
