@@ -72,13 +72,16 @@ verdict: venv ## Learn the weights of the verdict from the labelled reports.
 
 # --- Tests ----------------------------------------------------------------------------------------------------------------
 
+# Integration tests wait for servers more than they compute; the tests of one file share its servers.
+WORKERS ?= 2
+
 .PHONY: unit
 unit: venv ## Run the unit tests.
 	@.venv/bin/pytest tests/unit
 
 .PHONY: test
 test: venv mongodb-libraries cluster-binaries ## Run unit and integration tests (real API server, real mongod, real HTTP).
-	@.venv/bin/pytest tests/unit tests/integration
+	@.venv/bin/pytest tests/unit tests/integration --numprocesses $(WORKERS) --dist loadfile
 
 .PHONY: trials
 trials: venv mongodb-libraries ## Crash the runner everywhere and TRIALS (500) times at random, print the figures (half an hour).
