@@ -65,20 +65,10 @@ class Connection:
 
         Raises `TransientError`, `ConflictError`, `NotFoundError`, `NamespaceGoneError` or `RejectedError`.
         """
-        configuration = self._client.configuration
         if content_type == APPLY:
             body = apply_document(body)
-        headers = {
-            "Accept": JSON,
-            # Compressing long lists costs the API server more than sending them.
-            "Accept-Encoding": "identity",
-            "Content-Type": content_type,
-            "User-Agent": f"councilor-operator/{__version__}",
-        }
-        # Asked for each time: the token of a service account is rotated on disk.
-        if authorization := await configuration.get_api_key_with_prefix("BearerToken"):
-            headers["Authorization"] = authorization
-        url = configuration.host + path + (f"?{urlencode(parameters)}" if parameters else "")
+        headers = await self._headers(content_type)
+        url = self._url(path, parameters)
         started, code = monotonic(), NO_ANSWER
         try:
             response = await self._client.rest_client.request(
@@ -98,6 +88,41 @@ class Connection:
             # A proxy's page: what stands before the API server may pass by.
             raise TransientError("the answer is not the API server's: no JSON", status=response.status) from error
         return answer
+
+    @asynccontextmanager
+    async def stream(self, path: str, parameters: Mapping[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
+        """Ask for what has no end, a log that is followed: its lines as they come. Raises as `request` does, without a
+        limit of time for the whole."""
+        try:
+            answer = await self._client.rest_client.request(
+                "GET",
+                self._url(path, parameters),
+                headers={**await self._headers(JSON), "Accept": "*/*"},
+                _request_timeout=aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_TIMEOUT_SECONDS),
+            )
+            async with answer.response as response:
+                if response.status >= 300:
+                    raise _error(response.status, await response.read(), response.headers.get("Retry-After"))
+                yield response.content
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise TransientError(f"the API server cannot be reached: {type(error).__name__}") from error
+
+    async def _headers(self, content_type: str) -> dict[str, str]:
+        headers = {
+            "Accept": JSON,
+            # Compressing long lists costs the API server more than sending them.
+            "Accept-Encoding": "identity",
+            "Content-Type": content_type,
+            "User-Agent": f"councilor-operator/{__version__}",
+        }
+        # Asked for each time: the token of a service account is rotated on disk.
+        if authorization := await self._client.configuration.get_api_key_with_prefix("BearerToken"):
+            headers["Authorization"] = authorization
+        return headers
+
+    def _url(self, path: str, parameters: Mapping[str, str] | None) -> str:
+        host: str = self._client.configuration.host
+        return host + path + (f"?{urlencode(parameters)}" if parameters else "")
 
 
 _VERBS: Final = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
@@ -133,12 +158,31 @@ async def connect(count: RequestCount) -> AsyncIterator[Connection]:
 
     Raises `ConfigurationError` when there is neither.
     """
+    async with connect_with(count) as (connection, _):
+        yield connection
+
+
+@asynccontextmanager
+async def connect_with(
+    count: RequestCount, *, kubeconfig: str | None = None, context: str | None = None
+) -> AsyncIterator[tuple[Connection, str | None]]:
+    """Open a connection as `connect` does, or with a kubeconfig and a context of choice; with the namespace that the
+    context names, if any.
+
+    Raises `ConfigurationError` when there is no such way.
+    """
     configuration = Configuration()
+    namespace = None
     try:
-        if SERVICE_ACCOUNT_TOKEN.exists():
+        if SERVICE_ACCOUNT_TOKEN.exists() and kubeconfig is None and context is None:
             kubernetes_config.load_incluster_config(client_configuration=configuration)
         else:
-            await kubernetes_config.load_kube_config(client_configuration=configuration)
+            await kubernetes_config.load_kube_config(
+                config_file=kubeconfig, context=context, client_configuration=configuration
+            )
+            contexts, current = kubernetes_config.list_kube_config_contexts(kubeconfig)
+            chosen = next((item for item in contexts if item["name"] == context), None) if context else current
+            namespace = (chosen or {}).get("context", {}).get("namespace")
     except kubernetes_config.ConfigException as error:
         raise ConfigurationError(
             "no way to the API server: run in a Pod with a service account, or set KUBECONFIG to a valid file"
@@ -148,7 +192,7 @@ async def connect(count: RequestCount) -> AsyncIterator[Connection]:
     configuration.client_session_kwargs = {"trust_env": False}
     client = ApiClient(configuration)
     try:
-        yield Connection(client, count)
+        yield Connection(client, count), namespace
     finally:
         await client.close()
 
