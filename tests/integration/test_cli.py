@@ -24,7 +24,6 @@ from tests.controlplane import pods
 from tests.controlplane.account import Account
 from tests.controlplane.api import COUNCILORS, JOBS, Api, Object, eventually
 from tests.controlplane.councilor import Councilor, limit_to_none, new_councilor
-from tests.controlplane.process import OperatorProcess
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -85,9 +84,8 @@ RESULTS: dict[str, tuple[dict[str, Any], int]] = {
 
 
 @pytest.mark.parametrize("result", RESULTS)
-def test_the_exit_code_of_a_run_is_its_verdict(
-    api: Api, kubeconfig: Path, namespace: str, operator_process: OperatorProcess, result: str
-) -> None:
+@pytest.mark.usefixtures("operator_process")
+def test_the_exit_code_of_a_run_is_its_verdict(api: Api, kubeconfig: Path, namespace: str, result: str) -> None:
     report, code = RESULTS[result]
     councilor = Councilor.create(api, namespace, "licences")
     with started(kubeconfig, namespace, "run", "licences", "--no-logs") as process:
@@ -100,7 +98,8 @@ def test_the_exit_code_of_a_run_is_its_verdict(
     assert job["metadata"]["name"] in output
 
 
-def test_a_run_as_a_document(api: Api, kubeconfig: Path, namespace: str, operator_process: OperatorProcess) -> None:
+@pytest.mark.usefixtures("operator_process")
+def test_a_run_as_a_document(api: Api, kubeconfig: Path, namespace: str) -> None:
     councilor = Councilor.create(api, namespace, "licences")
     with started(kubeconfig, namespace, "run", "licences", "-o", "json") as process:
         job = the_job(api, namespace)
@@ -111,9 +110,8 @@ def test_a_run_as_a_document(api: Api, kubeconfig: Path, namespace: str, operato
     assert process.returncode == 10
 
 
-def test_a_run_that_is_refused(
-    api: Api, namespace: str, operator_process: OperatorProcess, councilor_command: Command
-) -> None:
+@pytest.mark.usefixtures("operator_process")
+def test_a_run_that_is_refused(api: Api, namespace: str, councilor_command: Command) -> None:
     Councilor.create(api, namespace, "licences")
     started_one = councilor_command("run", "licences", "--no-wait")
     assert "was started" in started_one.stderr
@@ -122,17 +120,15 @@ def test_a_run_that_is_refused(
     assert "still going on" in councilor_command("get", "licences").stdout or refused.stderr
 
 
-def test_a_run_that_takes_longer_than_anybody_waits(
-    api: Api, namespace: str, operator_process: OperatorProcess, councilor_command: Command
-) -> None:
+@pytest.mark.usefixtures("operator_process")
+def test_a_run_that_takes_longer_than_anybody_waits(api: Api, namespace: str, councilor_command: Command) -> None:
     Councilor.create(api, namespace, "licences")
     waited = councilor_command("run", "licences", "--no-logs", "--timeout", "1", code=14)
     assert "still going on after 1 s: Job licences-" in waited.stderr
 
 
-def test_ctrl_c_leaves_the_run_alone(
-    api: Api, kubeconfig: Path, namespace: str, operator_process: OperatorProcess
-) -> None:
+@pytest.mark.usefixtures("operator_process")
+def test_ctrl_c_leaves_the_run_alone(api: Api, kubeconfig: Path, namespace: str) -> None:
     Councilor.create(api, namespace, "licences")
     with started(kubeconfig, namespace, "run", "licences", "--no-logs") as process:
         the_job(api, namespace)
@@ -146,9 +142,8 @@ def test_ctrl_c_leaves_the_run_alone(
     assert api.list(JOBS, namespace)
 
 
-def test_what_is_listed(
-    api: Api, namespace: str, operator_process: OperatorProcess, councilor_command: Command
-) -> None:
+@pytest.mark.usefixtures("operator_process")
+def test_what_is_listed(api: Api, namespace: str, councilor_command: Command) -> None:
     assert f"no Councilors in namespace {namespace}" in councilor_command("list").stderr
     Councilor.create(api, namespace, "licences")
     paused = Councilor.create(api, namespace, "paused", schedule={"type": "cron", "value": "@yearly", "enabled": False})
@@ -174,9 +169,8 @@ def test_what_is_listed(
     assert "Ready=True" in page
 
 
-def test_pause_and_resume(
-    api: Api, namespace: str, operator_process: OperatorProcess, councilor_command: Command
-) -> None:
+@pytest.mark.usefixtures("operator_process")
+def test_pause_and_resume(api: Api, namespace: str, councilor_command: Command) -> None:
     councilor = Councilor.create(api, namespace, "licences")
     Councilor.create(api, namespace, "links")
     assert councilor_command("pause", "licences", "links").stderr == "licences paused\nlinks paused\n"
@@ -189,9 +183,8 @@ def test_pause_and_resume(
     assert "links resumed" in half.stderr
 
 
-def test_what_the_sync_made_is_left_to_it(
-    api: Api, namespace: str, operator_process: OperatorProcess, councilor_command: Command
-) -> None:
+@pytest.mark.usefixtures("operator_process")
+def test_what_the_sync_made_is_left_to_it(api: Api, namespace: str, councilor_command: Command) -> None:
     body = new_councilor("licences")
     body["metadata"]["labels"] = {LABEL_SOURCE: SOURCE_MONGODB}
     api.create(COUNCILORS, namespace, body)
@@ -200,8 +193,9 @@ def test_what_the_sync_made_is_left_to_it(
     assert councilor_command("pause", "licences", "--force").stderr == "licences paused\n"
 
 
+@pytest.mark.usefixtures("operator_process")
 def test_suspended_by_failures_and_resumed(
-    api: Api, control_plane: Any, namespace: str, operator_process: OperatorProcess, councilor_command: Command
+    api: Api, control_plane: Any, namespace: str, councilor_command: Command
 ) -> None:
     councilor = Councilor.create(api, namespace, "licences", suspendAfterFailures=1)
     failed: Any = {"status": "error", "severity": "error", "reason": Reason.AGENT_FAILED, "exit_code": 10}
@@ -213,9 +207,8 @@ def test_suspended_by_failures_and_resumed(
     councilor.wait_for_phase("Scheduled")
 
 
-def test_names_that_were_nearly_right(
-    api: Api, namespace: str, operator_process: OperatorProcess, councilor_command: Command
-) -> None:
+@pytest.mark.usefixtures("operator_process")
+def test_names_that_were_nearly_right(api: Api, namespace: str, councilor_command: Command) -> None:
     Councilor.create(api, namespace, "coverage-review")
     for command in ("get", "run", "history", "logs"):
         told = councilor_command(command, "coverage-revew", code=1).stderr
@@ -246,7 +239,7 @@ def test_without_a_cluster(tmp_path: Path, councilor_command: Command) -> None:
     assert "with a context 'nobody'" in unknown.stderr
 
 
-def test_without_the_right(operator_account: Account, namespace: str, councilor_command: Command) -> None:
+def test_without_the_right(operator_account: Account, councilor_command: Command) -> None:
     refused = councilor_command("logs", "any", "--job", "any", code=1, KUBECONFIG=str(operator_account.kubeconfig))
     assert "has no Pod any more" in refused.stderr  # it may list Pods
     denied = councilor_command("pause", "any", code=1, KUBECONFIG=str(operator_account.kubeconfig))
@@ -280,9 +273,8 @@ def test_completion_of_names(api: Api, kubeconfig: Path, namespace: str) -> None
     assert done.stdout.split() == ["links"], done
 
 
-def test_a_run_that_may_not_be_made(
-    api: Api, namespace: str, operator_process: OperatorProcess, councilor_command: Command
-) -> None:
+@pytest.mark.usefixtures("operator_process")
+def test_a_run_that_may_not_be_made(api: Api, namespace: str, councilor_command: Command) -> None:
     Councilor.create(api, namespace, "licences")
     limit_to_none(api, namespace, "count/jobs.batch")
     refused = councilor_command("run", "licences", code=13)
