@@ -54,7 +54,7 @@ lint: venv ## Check style, import rules and generated files.
 .PHONY: types
 types: venv ## Check types (mypy, strict).
 	@.venv/bin/mypy
-	@.venv/bin/mypy tests hack/demo hack/images hack/verdict
+	@.venv/bin/mypy tests hack/demo hack/images hack/readme hack/verdict
 	@MYPYPATH=hack/cluster .venv/bin/mypy -p launcher
 
 .PHONY: format
@@ -72,13 +72,16 @@ verdict: venv ## Learn the weights of the verdict from the labelled reports.
 
 # --- Tests ----------------------------------------------------------------------------------------------------------------
 
+# Integration tests wait for servers more than they compute; the tests of one file share its servers.
+WORKERS ?= 2
+
 .PHONY: unit
 unit: venv ## Run the unit tests.
 	@.venv/bin/pytest tests/unit
 
 .PHONY: test
 test: venv mongodb-libraries cluster-binaries ## Run unit and integration tests (real API server, real mongod, real HTTP).
-	@.venv/bin/pytest tests/unit tests/integration
+	@.venv/bin/pytest tests/unit tests/integration --numprocesses $(WORKERS) --dist loadfile
 
 .PHONY: trials
 trials: venv mongodb-libraries ## Crash the runner everywhere and TRIALS (500) times at random, print the figures (half an hour).
@@ -115,6 +118,11 @@ images: ## Build the images of operator and runner.
 demo: venv mongodb-libraries ## Start a cluster, Conductor, MongoDB and the operator, and watch Councilors run.
 	@hack/cluster/cluster prepare
 	@$(PYTHON) -m hack.demo up
+
+.PHONY: readme
+readme: venv mongodb-libraries ## Run the demo and refresh the output that README.md shows.
+	@hack/cluster/cluster prepare
+	@$(PYTHON) -m hack.readme
 
 .PHONY: demo-down
 demo-down: venv ## Stop what `make demo` started.
