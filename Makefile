@@ -90,6 +90,7 @@ trials: venv mongodb-libraries ## Crash the runner everywhere and TRIALS (500) t
 .PHONY: e2e
 e2e: venv mongodb-libraries ## Run the end-to-end tests: a real node, the project's own images.
 	@hack/cluster/cluster prepare
+	@hack/tools/tool helm >/dev/null
 	@.venv/bin/pytest tests/e2e
 
 .PHONY: bench
@@ -117,6 +118,7 @@ images: ## Build the images of operator and runner.
 .PHONY: demo
 demo: venv mongodb-libraries ## Start a cluster, Conductor, MongoDB and the operator, and watch Councilors run.
 	@hack/cluster/cluster prepare
+	@hack/tools/tool helm >/dev/null
 	@$(PYTHON) -m hack.demo up
 
 .PHONY: readme

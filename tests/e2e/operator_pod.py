@@ -7,8 +7,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from councilor_operator.constants import LABEL_NAME
-from hack.demo.manifests import OPERATOR
+from hack.demo.manifests import LABEL_COMPONENT
 from tests.e2e.environment import Environment
 from tests.e2e.workspace import eventually
 
@@ -16,7 +15,7 @@ from tests.e2e.workspace import eventually
 def container(environment: Environment) -> dict[str, Any] | None:
     """The status of the operator's container, None while there is none."""
     pods = environment.cluster.get(
-        *("pods", "-n", environment.installation.scope.operator_namespace, "-l", f"{LABEL_NAME}={OPERATOR}")
+        *("pods", "-n", environment.installation.scope.operator_namespace, "-l", f"{LABEL_COMPONENT}=operator")
     )["items"]
     statuses = [status for pod in pods for status in pod["status"].get("containerStatuses", [])]
     return statuses[0] if len(statuses) == 1 else None
