@@ -25,7 +25,6 @@ from councilor_operator.constants import (
 )
 from councilor_operator.observed import parse_time
 from hack.demo.cluster import Cluster
-from hack.demo.observation import documents
 
 _AGAIN_SECONDS = 0.5
 
@@ -140,7 +139,8 @@ class Witness:
     def _listen(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
         try:
-            for event in documents(process.stdout):
+            for line in process.stdout:  # an event in each, without indentation
+                event = json.loads(line)
                 if event["object"].get("kind") == "Job":
                     self.note(event["type"], event["object"], datetime.now(UTC))
         except json.JSONDecodeError:  # cut off in the middle: the next watch tells again
