@@ -47,11 +47,11 @@ _SHARE: Final = 0.85
 """Of the load that the node just held: what the faults are survived under."""
 _EVIDENCE: Final = ROOT / "dist" / "endurance.json"
 _DURATIONS: Final = {
-    "calm": (60.0, 30.0, "without faults, before and after them"),
+    "calm": (45.0, 30.0, "without faults, before and after them"),
     "kill": (300.0, 60.0, "of killing the operator, which is replaced"),
-    "restart": (180.0, 30.0, "of killing the operator, which the kubelet restarts"),
-    "replicas": (180.0, 60.0, "with two operators, in the second half of which one is killed each time"),
-    "api-server": (120.0, 30.0, "of crashing the API server"),
+    "restart": (120.0, 30.0, "of killing the operator, which the kubelet restarts"),
+    "replicas": (120.0, 60.0, "with two operators, in the second half of which one is killed each time"),
+    "api-server": (90.0, 30.0, "of crashing the API server"),
     "database": (120.0, 30.0, "without MongoDB"),
     "settle": (420.0, 300.0, "at most, until all is quiet in the end"),
 }
@@ -109,11 +109,10 @@ class Campaign:
             time.sleep(options.calm)
         self._strike("operator killed and replaced", ("replaced", "overlapping"), options.kill)
         self._strike("operator killed, kubelet restarts it", ("restarted",), options.restart)
-        self._operators.await_ready(1)
         self._operators.scale(2)
         with self._phase("two operators"):
             time.sleep(options.replicas / 2)
-        self._strike("two operators, one killed", ("replaced", "overlapping"), options.replicas / 2)
+        self._strike("two operators, one killed", ("replaced", "overlapping"), options.replicas / 2, replicas=2)
         self._operators.scale(1)
         with self._phase("API server killed") as phase:
             # Ten seconds in which nothing can be asked or written, each half minute.
@@ -139,6 +138,8 @@ class Campaign:
                 break
             time.sleep(2)
         self.more["seconds until all was quiet"] = time.monotonic() - began
+        self.more["operators killed"] = self._operators.killed
+        self.more["of these ready when killed"] = self._operators.killed_ready
         self.more["report Jobs"] = len(self._witness.reports)
         evidence = gathering.gather(self._environment, self._load, self._witness)
         _EVIDENCE.parent.mkdir(parents=True, exist_ok=True)
@@ -204,11 +205,13 @@ class Campaign:
                 return
             time.sleep(1)
 
-    def _strike(self, name: str, blows: tuple[Blow, ...], seconds: float) -> None:
+    def _strike(self, name: str, blows: tuple[Blow, ...], seconds: float, *, replicas: int = 1) -> None:
         with self._phase(name) as phase:
             before = self._operators.killed
             self._operators.strike_every(self._options.interval, for_seconds=seconds, blows=blows)
             phase.blows = self._operators.killed - before
+            # With the last back-off, which may take longer than all before.
+            self._operators.await_ready(replicas)
 
     def _crash_api_server(self, phase: Phase) -> None:
         crash_api_server(self._environment, away_seconds=self._options.away)
@@ -231,7 +234,7 @@ def _options() -> argparse.Namespace:
     add("--short", action="store_true", help="20 Councilors and short phases, unless said otherwise")
     add("--councilors", type=int, default=0, help="how many fire each minute (default: as many as the node holds)")
     add("--most", type=int, default=200, help="no more than so many (default: %(default)s)")
-    add("--pace", type=float, default=2.0, help="seconds from one new Councilor to the next (default: %(default)s)")
+    add("--pace", type=float, default=1.5, help="seconds from one new Councilor to the next (default: %(default)s)")
     add("--interval", type=float, default=10.0, help="seconds from kill to kill (default: %(default)s)")
     add("--away", type=float, default=10.0, help="seconds without an API server, each time (default: %(default)s)")
     for name, (full, short, what) in _DURATIONS.items():

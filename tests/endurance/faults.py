@@ -37,6 +37,8 @@ class Operators:
         self._cluster = environment.cluster
         self._namespace = environment.installation.scope.operator_namespace
         self.killed = 0
+        self.killed_ready = 0
+        """How many of them had been at work: the others had only begun to start."""
 
     def scale(self, replicas: int) -> None:
         """Change the number of replicas, as somebody might by accident, and wait until all are ready."""
@@ -61,6 +63,7 @@ class Operators:
             if not pids:
                 continue
             self.killed += 1
+            self.killed_ready += _is_ready(pod)
             if blow != "overlapping":
                 for pid in pids:
                     with suppress(ProcessLookupError):
