@@ -93,6 +93,11 @@ e2e: venv mongodb-libraries ## Run the end-to-end tests: a real node, the projec
 	@hack/tools/tool helm >/dev/null
 	@.venv/bin/pytest tests/e2e
 
+.PHONY: endurance
+endurance: venv mongodb-libraries ## Load a real node, kill and take away its parts, count what is left (25 minutes; ENDURANCE=--short: 7).
+	@hack/cluster/cluster prepare
+	@$(PYTHON) -m tests.endurance $(ENDURANCE)
+
 .PHONY: bench
 bench: venv mongodb-libraries cluster-binaries ## Measure operator, runner and sync against the same calls made without them (40 minutes).
 	@UV=$(UV) .venv/bin/python -m tests.bench

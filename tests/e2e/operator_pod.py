@@ -28,7 +28,7 @@ def kill(environment: Environment) -> int:
     """
     status = eventually(lambda: container(environment), "the operator has a container")
     identifier = status["containerID"].rpartition("://")[2]
-    pids = _processes_of(identifier)
+    pids = processes_of(identifier)
     assert pids, f"no process of this machine belongs to container {identifier}: these tests need CLUSTER=local or kind"
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
@@ -45,7 +45,8 @@ def await_restart(environment: Environment, restarts: int) -> None:
     eventually(back, "the operator is ready again", state=lambda: container(environment))
 
 
-def _processes_of(container_id: str) -> list[int]:
+def processes_of(container_id: str) -> list[int]:
+    """The processes of this machine that belong to a container."""
     found = []
     for group in Path("/proc").glob("[0-9]*/cgroup"):
         try:
