@@ -24,6 +24,7 @@ from tests.controlplane import pods
 from tests.controlplane.account import Account
 from tests.controlplane.api import COUNCILORS, JOBS, Api, Object, eventually
 from tests.controlplane.councilor import Councilor, limit_to_none, new_councilor
+from tests.controlplane.process import OperatorProcess
 
 Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -63,6 +64,8 @@ def started(kubeconfig: Path, namespace: str, *arguments: str) -> Iterator[subpr
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # A shell that starts the tests in the background has them ignore SIGINT, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         try:
             yield process
@@ -246,7 +249,10 @@ def test_without_the_right(operator_account: Account, councilor_command: Command
     assert "there is no Councilor" in denied.stderr
 
 
-def test_without_the_operator(api: Api, namespace: str, councilor_command: Command) -> None:
+def test_without_the_operator(
+    api: Api, namespace: str, shared_operator: OperatorProcess, councilor_command: Command
+) -> None:
+    shared_operator.stop()
     api.create(COUNCILORS, namespace, new_councilor("licences"))
     page = councilor_command("get", "licences").stdout
     assert "the operator has not seen it yet" in page
