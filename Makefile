@@ -54,7 +54,7 @@ lint: venv ## Check style, import rules and generated files.
 .PHONY: types
 types: venv ## Check types (mypy, strict).
 	@.venv/bin/mypy
-	@.venv/bin/mypy tests hack/demo hack/images hack/readme hack/verdict
+	@.venv/bin/mypy tests hack/chart hack/demo hack/images hack/readme hack/verdict
 	@MYPYPATH=hack/cluster .venv/bin/mypy -p launcher
 
 .PHONY: format
@@ -63,8 +63,9 @@ format: venv ## Format the code and mend what can be mended.
 	@.venv/bin/ruff format
 
 .PHONY: manifests
-manifests: venv ## Generate the CRD from the types.
+manifests: venv ## Generate the CRD from the types, and what the chart has of both.
 	@$(PYTHON) -m councilor_operator.api.crd > $(CRD).new && mv $(CRD).new $(CRD)
+	@$(PYTHON) -m hack.chart
 
 .PHONY: verdict
 verdict: venv ## Learn the weights of the verdict from the labelled reports.
@@ -77,11 +78,11 @@ WORKERS ?= 2
 
 .PHONY: unit
 unit: venv ## Run the unit tests.
-	@.venv/bin/pytest tests/unit
+	@.venv/bin/pytest tests/unit tests/chart tests/rules
 
 .PHONY: test
 test: venv mongodb-libraries cluster-binaries ## Run unit and integration tests (real API server, real mongod, real HTTP).
-	@.venv/bin/pytest tests/unit tests/integration --numprocesses $(WORKERS) --dist loadfile
+	@.venv/bin/pytest tests/unit tests/chart tests/rules tests/integration --numprocesses $(WORKERS) --dist loadfile
 
 .PHONY: trials
 trials: venv mongodb-libraries ## Crash the runner everywhere and TRIALS (500) times at random, print the figures (half an hour).
