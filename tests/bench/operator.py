@@ -14,8 +14,8 @@ from tests.bench import measurement, workload
 from tests.bench.client import USER_AGENT, Client
 from tests.bench.measurement import AuditLog, Counters, Mark, Memory, of_project
 from tests.bench.patience import quiet, until
-from tests.controlplane.fixtures import free_port
 from tests.controlplane.process import OperatorProcess
+from tests.ports import free_port
 
 STATUS: Final = "councilors/status"
 

@@ -31,9 +31,10 @@ from tests.bench.patience import quiet, until
 from tests.bench.report import Report
 from tests.bench.workload import councilor_path
 from tests.controlplane.api import Api
-from tests.controlplane.fixtures import free_port, install_crd, running_plane
+from tests.controlplane.fixtures import install_crd, running_plane
 from tests.controlplane.sync import DATABASE, SyncProcess
 from tests.mongodb import Mongod
+from tests.ports import free_port
 
 COLLECTIONS: Final[tuple[Collection, ...]] = get_args(Collection)
 NAMESPACE, FLOOR_NAMESPACE = "bench", "bench-floor"

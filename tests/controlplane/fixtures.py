@@ -3,7 +3,6 @@ namespace for each test."""
 
 import itertools
 import re
-import socket
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from tests.controlplane.account import Account, make_account
 from tests.controlplane.api import Api
 from tests.controlplane.launcher import ROOT, ControlPlane
 from tests.controlplane.process import OperatorProcess
+from tests.ports import free_port
 
 _numbers = itertools.count(1)
 
@@ -101,14 +101,6 @@ def install_crd(control_plane: ControlPlane) -> Path:
     control_plane.kubectl("apply", "--server-side", "-f", str(ROOT / "crds"))
     control_plane.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
     return path
-
-
-def free_port() -> int:
-    """Return a TCP port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 __all__ = [

@@ -54,20 +54,18 @@ class ControlPlane:
         Left out are events, and what changed nothing: refused requests (conflicts) and dry runs.
         """
         writes = []
-        with self.audit_log.open() as log:
-            log.seek(since)
-            for entry in map(json.loads, log):
-                target = entry.get("objectRef", {})
-                if (
-                    entry.get("userAgent", "").startswith("councilor-operator/")
-                    and entry["verb"] not in {"get", "list", "watch"}
-                    and target.get("namespace") == namespace
-                    and target.get("resource") != "events"
-                    and entry["responseStatus"]["code"] < 300
-                    and "dryRun=All" not in entry["requestURI"]
-                ):
-                    words = [target["resource"], target["name"], target.get("subresource")]
-                    writes.append(f"{entry['verb']} {'/'.join(word for word in words if word)}")
+        for entry in self._requests(since):
+            target = entry.get("objectRef", {})
+            if (
+                entry.get("userAgent", "").startswith("councilor-operator/")
+                and entry["verb"] not in {"get", "list", "watch"}
+                and target.get("namespace") == namespace
+                and target.get("resource") != "events"
+                and entry["responseStatus"]["code"] < 300
+                and "dryRun=All" not in entry["requestURI"]
+            ):
+                words = [target["resource"], target["name"], target.get("subresource")]
+                writes.append(f"{entry['verb']} {'/'.join(word for word in words if word)}")
         return writes
 
     def has_written(self, namespace: str, count: int, *, since: int) -> bool:
@@ -76,9 +74,13 @@ class ControlPlane:
 
     def requests_of(self, user: str, *, since: int) -> Iterator[dict[str, Any]]:
         """Yield the API server's records of a user's requests since a mark; that of a watch when it begins, too."""
+        yield from (entry for entry in self._requests(since) if entry["user"]["username"] == user)
+
+    def _requests(self, since: int) -> Iterator[dict[str, Any]]:
         with self.audit_log.open() as log:
             log.seek(since)
-            yield from (entry for entry in map(json.loads, log) if entry["user"]["username"] == user)
+            # The API server is about to write the rest of a line without an end.
+            yield from (json.loads(line) for line in log if line.endswith("\n"))
 
     @property
     def audit_log(self) -> Path:

@@ -12,8 +12,8 @@ from pymongo.database import Database
 from councilor_operator.constants import ANNOTATION_DOCUMENT
 from tests.controlplane.account import Account, make_sync_account
 from tests.controlplane.api import COUNCILORS, EVENTS, Api, Object, eventually
-from tests.controlplane.fixtures import free_port
 from tests.controlplane.process import OperatorProcess
+from tests.ports import free_port
 
 DATABASE = "conductor_state"
 Document = dict[str, Any]

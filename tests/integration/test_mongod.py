@@ -18,7 +18,7 @@ from pymongo.errors import AutoReconnect, OperationFailure
 
 from tests.mongodb import Mongod, MongodError, MongodUnavailableError, mongod_binary
 from tests.mongodb.binary import check_runnable, explain_failure
-from tests.mongodb.server import free_port
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[2]
 

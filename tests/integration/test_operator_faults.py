@@ -23,10 +23,11 @@ from councilor_runner.contract import ENV_CONTRACT, RunContract
 from tests.controlplane.account import Account
 from tests.controlplane.api import COUNCILORS, CRON_JOBS, Api, Object, eventually
 from tests.controlplane.councilor import condition, new_councilor
-from tests.controlplane.fixtures import free_port, install_crd, installed_account, running_plane
+from tests.controlplane.fixtures import install_crd, installed_account, running_plane
 from tests.controlplane.launcher import ControlPlane
 from tests.controlplane.process import OperatorProcess
 from tests.controlplane.proxy import Proxy
+from tests.ports import free_port
 
 ALL_COUNCILORS = "/" + "/".join(COUNCILORS)
 OWNER_LABEL = "conductor.community/councilor-uid"

@@ -23,11 +23,11 @@ from councilor_operator.api.crd import custom_resource_definition
 from tests.controlplane import pods
 from tests.controlplane.api import COUNCILORS, CRON_JOBS, EVENTS, MERGE_PATCH, Api, Object, eventually
 from tests.controlplane.councilor import Councilor
-from tests.controlplane.fixtures import free_port
 from tests.controlplane.launcher import ControlPlane
 from tests.controlplane.process import OperatorProcess
 from tests.integration import bad_councilors as bad
 from tests.integration.bad_councilors import BASE, DEEP_LIST, DEEP_OBJECT, Bad
+from tests.ports import free_port
 
 JSON_BODY = {"Content-Type": "application/json"}
 RUN_NOW = "conductor.community/run-now"

@@ -25,10 +25,10 @@ from councilor_runner.contract import Reason
 from tests.controlplane import pods
 from tests.controlplane.api import COUNCILORS, CRON_JOBS, JOBS, Api, Object, eventually
 from tests.controlplane.councilor import Councilor, condition, limit_to_none, new_councilor
-from tests.controlplane.fixtures import free_port
 from tests.controlplane.launcher import ControlPlane
 from tests.controlplane.process import OperatorProcess
 from tests.controlplane.sync import agent
+from tests.ports import free_port
 
 NAMESPACE = "chamber"
 Golden = Callable[[str, str], None]

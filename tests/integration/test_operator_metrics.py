@@ -13,9 +13,9 @@ from tests.controlplane import pods
 from tests.controlplane.account import Account
 from tests.controlplane.api import COUNCILORS, Api, eventually
 from tests.controlplane.councilor import Councilor, limit_to_none
-from tests.controlplane.fixtures import free_port
 from tests.controlplane.launcher import ControlPlane
 from tests.controlplane.process import OperatorProcess
+from tests.ports import free_port
 
 
 class Scraped:

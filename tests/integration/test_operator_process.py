@@ -6,8 +6,8 @@ import httpx
 import yaml
 
 from tests.controlplane.api import eventually
-from tests.controlplane.fixtures import free_port
 from tests.controlplane.process import OperatorProcess
+from tests.ports import free_port
 
 
 def test_it_ends_in_order_while_no_api_server_is_there(tmp_path: Path) -> None:

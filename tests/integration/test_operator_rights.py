@@ -18,9 +18,9 @@ from tests.controlplane import pods
 from tests.controlplane.account import Account, allowed, bind, make_account, may, rights, used
 from tests.controlplane.api import COUNCILORS, CRON_JOBS, EVENTS, JOBS, Api, Object, eventually
 from tests.controlplane.councilor import Councilor, condition, limit_to_none, new_councilor
-from tests.controlplane.fixtures import free_port
 from tests.controlplane.launcher import ControlPlane
 from tests.controlplane.process import OperatorProcess
+from tests.ports import free_port
 
 PROMPT: Final = "the-prompt-is-nobodys-business"
 HEADER: Final = "Bearer a-secret-that-stands-where-none-should"

@@ -15,9 +15,9 @@ from tests.controlplane.account import Account
 from tests.controlplane.api import COUNCILORS, CRON_JOBS, EVENTS, JOBS, Api, Object, eventually
 from tests.controlplane.councilor import Councilor, new_councilor
 from tests.controlplane.cron import plain_cron_job
-from tests.controlplane.fixtures import free_port
 from tests.controlplane.launcher import ControlPlane
 from tests.controlplane.process import OperatorProcess
+from tests.ports import free_port
 
 APPLY, STATUS = "patch cronjobs/one", "patch councilors/one/status"
 WRITE_OFF = "patch cronjobs/one/status"

@@ -13,7 +13,7 @@ from pymongo.database import Database
 from councilor_runner.contract import ExitCode, Reason
 from tests.conductor import Answer, StubConductor
 from tests.mongodb import Mongod
-from tests.mongodb.server import free_port
+from tests.ports import free_port
 from tests.runner import RunnerProcess, RunnerSetup
 from tests.runner.process import assert_end, job_name, wait_for
 

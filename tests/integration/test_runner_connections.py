@@ -19,7 +19,7 @@ from tests.certificates import Authority, Identity
 from tests.conductor import Answer, StubConductor
 from tests.forward_proxy import ForwardProxy
 from tests.mongodb import Mongod
-from tests.mongodb.server import free_port
+from tests.ports import free_port
 from tests.runner import RunnerProcess, RunnerSetup
 from tests.runner.process import assert_end
 

@@ -183,7 +183,8 @@ def test_no_slot_is_free(trial: Trial) -> None:
     stub.script("A_Agent", ANSWER)
     stub.add_agent("Other_Agent")
     stub.script("Other_Agent", Answer(delay=4))
-    setup.document["execution"]["timeoutSeconds"] = 2
+    # Long enough to see the slot become free, however soon the runner asks for it.
+    setup.document["execution"]["timeoutSeconds"] = 20
     url, task = f"{stub.conductor_url}/agents/Other_Agent/execute", str(ObjectId())
     body = {"task_id": task, "user_input": "Wait.", "cwd": "/srv/project", "is_councilor_execution": True}
     with httpx.Client() as other, pytest.raises(httpx.ReadTimeout):

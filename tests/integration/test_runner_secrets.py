@@ -12,7 +12,7 @@ import pytest
 from councilor_runner.contract import ExitCode
 from tests.conductor import Answer
 from tests.conductor.faults import Operation
-from tests.mongodb.server import free_port
+from tests.ports import free_port
 from tests.runner import RunnerProcess
 from tests.runner.process import wait_for
 from tests.runner.trials import Trial, side_by_side

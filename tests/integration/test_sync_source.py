@@ -18,7 +18,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from councilor_operator.sync.source import Source, SourceError
 from tests.integration.listener import FORGOTTEN, reading, sockets_collected
 from tests.mongodb import Mongod
-from tests.mongodb.server import free_port
+from tests.ports import free_port
 
 __all__ = ["sockets_collected"]
 

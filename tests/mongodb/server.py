@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ipaddress
 import shutil
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,7 @@ from pymongo.errors import AutoReconnect, OperationFailure
 
 from tests.certificates import Identity
 from tests.mongodb.binary import mongod_binary
+from tests.ports import free_port
 
 Shape = Literal["replica-set", "standalone"]
 
@@ -289,14 +289,6 @@ class Mongod:
             return "it wrote no log"
         notable = [line for line in lines if '"s":"E"' in line or '"s":"F"' in line]
         return f"see {self.log}: {(notable or lines or ['empty'])[-1][:400]}"
-
-
-def free_port(host: str) -> int:
-    """A TCP port nobody listens on at this moment."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _concrete_address(bind_ip: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:

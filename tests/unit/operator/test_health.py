@@ -16,8 +16,8 @@ from councilor_operator.health import MISSED_LISTS, Health, Limits, serve, text
 from councilor_operator.metrics import Metrics
 from councilor_operator.observer import Observer
 from councilor_operator.workqueue import WorkQueue
-from tests.controlplane.fixtures import free_port
 from tests.factories import FixedClock
+from tests.ports import free_port
 from tests.unit.operator.test_observer import Lists
 
 EVERY = timedelta(minutes=10)
