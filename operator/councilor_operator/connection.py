@@ -48,9 +48,10 @@ RequestCount = Callable[[str, str, str, float], None]
 class Connection:
     """A pool of connections to one API server."""
 
-    def __init__(self, client: ApiClient, count: RequestCount) -> None:
+    def __init__(self, client: ApiClient, count: RequestCount, *, program: str = "councilor-operator") -> None:
         self._client = client
         self._count = count
+        self._program = program
 
     async def request(
         self,
@@ -65,20 +66,9 @@ class Connection:
 
         Raises `TransientError`, `ConflictError`, `NotFoundError`, `NamespaceGoneError` or `RejectedError`.
         """
-        configuration = self._client.configuration
         if content_type == APPLY:
             body = apply_document(body)
-        headers = {
-            "Accept": JSON,
-            # Compressing long lists costs the API server more than sending them.
-            "Accept-Encoding": "identity",
-            "Content-Type": content_type,
-            "User-Agent": f"councilor-operator/{__version__}",
-        }
-        # Asked for each time: the token of a service account is rotated on disk.
-        if authorization := await configuration.get_api_key_with_prefix("BearerToken"):
-            headers["Authorization"] = authorization
-        url = configuration.host + path + (f"?{urlencode(parameters)}" if parameters else "")
+        headers, url = await self._headers(content_type), self._url(path, parameters)
         started, code = monotonic(), NO_ANSWER
         try:
             response = await self._client.rest_client.request(
@@ -91,13 +81,30 @@ class Connection:
         finally:
             self._count(*target(method, path), code, monotonic() - started)
         if response.status >= 300:
-            raise _error(response.status, content, response.headers.get("Retry-After"))
+            raise error_of(response.status, content, response.headers.get("Retry-After"))
         try:
             answer: dict[str, Any] = json.loads(content)
         except ValueError as error:
             # A proxy's page: what stands before the API server may pass by.
             raise TransientError("the answer is not the API server's: no JSON", status=response.status) from error
         return answer
+
+    async def _headers(self, content_type: str) -> dict[str, str]:
+        headers = {
+            "Accept": JSON,
+            # Compressing long lists costs the API server more than sending them.
+            "Accept-Encoding": "identity",
+            "Content-Type": content_type,
+            "User-Agent": f"{self._program}/{__version__}",
+        }
+        # Asked for each time: the token of a service account is rotated on disk.
+        if authorization := await self._client.configuration.get_api_key_with_prefix("BearerToken"):
+            headers["Authorization"] = authorization
+        return headers
+
+    def _url(self, path: str, parameters: Mapping[str, str] | None) -> str:
+        host: str = self._client.configuration.host
+        return host + path + (f"?{urlencode(parameters)}" if parameters else "")
 
 
 _VERBS: Final = {"POST": "create", "PATCH": "patch", "DELETE": "delete"}
@@ -156,7 +163,8 @@ async def connect(count: RequestCount) -> AsyncIterator[Connection]:
 _UNREADABLE: Final = "unable to convert unstructured object"
 
 
-def _error(status: int, content: bytes, retry_after: str | None) -> ApiError:
+def error_of(status: int, content: bytes, retry_after: str | None) -> ApiError:
+    """Return the error that an HTTP answer of 300 and more stands for."""
     try:
         document = json.loads(content)
         message = str(document.get("message", "")) or f"HTTP {status}"
