@@ -52,10 +52,7 @@ def completions(words: Sequence[str]) -> list[str]:
     }
     answer = io.StringIO()
     with redirect_stdout(answer), redirect_stderr(io.StringIO()):
-        try:
-            _run()
-        except SystemExit:
-            pass
+        _run()
     return answer.getvalue().splitlines()
 
 

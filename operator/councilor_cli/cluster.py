@@ -171,7 +171,7 @@ class Cluster:
             raise self._explained(error, method, path) from error
 
     def _explained(self, error: ApiError, method: str, path: str) -> CliError:
-        question = Question(method, path, self._where.server, self._where.context, self.namespace)
+        question = Question(method, path, self._where.server, self._where.context)
         return explain(error, question)
 
 

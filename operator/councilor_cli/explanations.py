@@ -1,5 +1,6 @@
 """Answers of the API server, and the lack of them, as sentences for whoever typed. Pure."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -20,7 +21,6 @@ class Question:
     path: str
     server: str
     context: str | None
-    namespace: str
 
     @property
     def right(self) -> tuple[str, str]:
@@ -30,6 +30,13 @@ class Question:
         if resource.endswith("/log"):
             verb = "get"
         return ("watch" if watch else verb), resource
+
+    @property
+    def where(self) -> tuple[str, str]:
+        """Where it was asked, as words and as an option of kubectl."""
+        _, _, rest = self.path.partition("/namespaces/")
+        namespace = rest.partition("/")[0]
+        return (f"in the namespace {namespace}", f"-n {namespace}") if namespace else ("in all namespaces", "-A")
 
 
 def explain(error: ApiError, question: Question) -> CliError:
@@ -41,12 +48,12 @@ def explain(error: ApiError, question: Question) -> CliError:
         )
     if error.status == 403:
         verb, resource = question.right
+        where, option = question.where
         group = f".{GROUP}" if resource.startswith(PLURAL) else ".batch" if resource.startswith("jobs") else ""
         what = "/".join([resource.partition("/")[0] + group, *resource.split("/")[1:]])
         return ForbiddenError(
-            f"you may not {verb} {what} in the namespace {question.namespace}: {_words(error)}; ask whoever looks "
-            f"after the cluster for this right, `kubectl auth can-i {verb} {what} -n {question.namespace}` tells "
-            "whether you have it"
+            f"you may not {verb} {what} {where}: {_words(error)}; ask whoever looks after the cluster for this right, "
+            f"`kubectl auth can-i {verb} {what} {option}` tells whether you have it"
         )
     if isinstance(error, TransientError):
         return UnreachableError(_unreachable(error, question))
@@ -67,8 +74,9 @@ def _unreachable(error: TransientError, question: Question) -> str:
             why = "its certificate is not trusted; check certificate-authority-data of the cluster in the kubeconfig"
         case aiohttp.ClientConnectorDNSError():
             why = "the host name is not known"
-        case aiohttp.ClientConnectorError(os_error=OSError(strerror=str(words))):
-            why = words
+        case aiohttp.ClientConnectorError(os_error=OSError(errno=int(number))):
+            # The loop's own text repeats the address.
+            why = os.strerror(number)
         case TimeoutError():
             why = "no answer in time"
         case aiohttp.InvalidURL():

@@ -26,5 +26,11 @@ Kubeconfig = Annotated[
     str | None,
     typer.Option(help="The kubeconfig; KUBECONFIG or ~/.kube/config if not given.", show_default=False),
 ]
-Name = Annotated[str, typer.Argument(help="Name of the Councilor.", show_default=False, autocompletion=names)]
-Names = Annotated[list[str], typer.Argument(help="Names of Councilors.", show_default=False, autocompletion=names)]
+Name = Annotated[
+    str,
+    typer.Argument(help="Name of the Councilor.", metavar="NAME", show_default=False, autocompletion=names),
+]
+Names = Annotated[
+    list[str],
+    typer.Argument(help="Names of Councilors.", metavar="NAME...", show_default=False, autocompletion=names),
+]

@@ -72,11 +72,15 @@ def logs(
         if not with_log:
             waiting = next(filter(None, map(following.waits_for, pods)), None)
             raise CliError(_no_log(councilor, wanted, found is not None, bool(pods), waiting))
+        said = False
         for pod in with_log:
             if len(with_log) > 1:
                 note(f"Pod {pod['metadata']['name']}:")
             async for line in cluster.log(pod["metadata"]["name"], CONTAINER_NAME, tail=tail):
+                said = True
                 show(line)
+        if not said:
+            note(f"the log of the Job {wanted} is empty")
 
     asyncio.run(run())
 
@@ -111,6 +115,6 @@ def _no_log(councilor: "Summary", job: str, job_exists: bool, pod_exists: bool, 
     answer = f"execution_id {execution}" if execution else f"job {job}"
     return (
         f"{gone}, and its log with it. What the run came to is in `councilor history -n {councilor.namespace} "
-        f"{councilor.name}`; the whole answer is in MongoDB, councilor_executions, {answer}, if the Secret of the runner "
-        "names one"
+        f"{councilor.name}`; the whole answer is in MongoDB, councilor_executions, {answer}, if the Secret of the "
+        "runner names one"
     )
