@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
+from typing import Final
 
 from rich.text import Text
 
@@ -11,16 +12,15 @@ from councilor_cli.summary import Summary
 from councilor_cli.times import ago, clock, length, took, until
 from councilor_operator.api.status import ActiveRun, Run, RunNow, Stats
 
-_LABEL: int = 13
+_LABEL: Final = 13
 """Columns of the labels on the left."""
+OPERATOR_CHECK: Final = "`kubectl get deployment -A -l app.kubernetes.io/name=councilor-operator` shows it"
 
 
-def page(
-    councilor: Summary, now: datetime, *, here: tzinfo | None, width: int, in_words: str | None = None
-) -> list[Text]:
+def page(councilor: Summary, now: datetime, *, here: tzinfo | None, width: int) -> list[Text]:
     """Return everything worth knowing as lines of at most `width` columns where words allow it.
 
-    `here` is the zone of whoever reads, None for that of this machine; `in_words` is the schedule as a sentence.
+    `here` is the zone of whoever reads, None for that of this machine.
     """
     status = councilor.status
     lines = [
@@ -28,7 +28,7 @@ def page(
         _field("Namespace", councilor.namespace),
         _field("Title", f"{councilor.spec.get('emoji') or ''} {councilor.title}".strip()),
         _field("Agent", councilor.agent),
-        _field("Schedule", _schedule(councilor, in_words)),
+        _field("Schedule", _schedule(councilor)),
         _field("Phase", status.phase or "not seen by the operator yet"),
     ]
     if councilor.document is not None:
@@ -36,7 +36,7 @@ def page(
     for position, time in enumerate(councilor.next_runs):
         text = f"{until(time, now)}, {clock(time, here)}"
         lines.append(_field("Next runs" if position == 0 else "", text))
-    lines += [_line for run in status.active or () for _line in _active(run, now)]
+    lines += [line for run in status.active or () for line in _active(run, now)]
     if status.last_run_now is not None and status.last_run_now.reason is not None:
         lines.append(_field("Run now", _refusal(status.last_run_now, now)))
 
@@ -57,9 +57,6 @@ def page(
     if status.stats is not None:
         lines += [*_heading("Statistics"), *statistics(status.stats)]
     return lines
-
-
-OPERATOR_CHECK = "`kubectl get deployment -A -l app.kubernetes.io/name=councilor-operator` shows it"
 
 
 def run_lines(run: Run, now: datetime, *, width: int) -> Iterator[Text]:
@@ -131,10 +128,9 @@ def statistics(stats: Stats) -> Iterator[Text]:
         yield _field("  In a row", f"{stats.consecutive_failures} failed", "red")
 
 
-def _schedule(councilor: Summary, in_words: str | None) -> str:
+def _schedule(councilor: Summary) -> str:
     zone = councilor.status.time_zone
-    words = f": {in_words}" if in_words else ""
-    return f"{councilor.schedule}{f' {zone}' if zone else ''}{words}"
+    return f"{councilor.schedule} ({zone})" if zone else councilor.schedule
 
 
 def _active(run: ActiveRun, now: datetime) -> Iterator[Text]:
