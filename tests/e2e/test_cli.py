@@ -66,4 +66,4 @@ def test_the_log_of_a_run_that_goes_on(workspace: Workspace) -> None:
     workspace.kubectl("delete", "job", job)
     gone = councilor(workspace, "logs", "slow")
     assert gone.returncode == 1
-    assert f"the Job {job} is gone, and its log with it" in gone.stderr
+    assert f"there is no Job {job}, or not any more" in gone.stderr

@@ -270,7 +270,7 @@ def test_history_and_logs_without_pods(api: Api, cli: CommandLine, control_plane
     gone = cli("logs", "coverage")
     assert gone.code == 1
     execution = councilor.status["lastRun"]["executionId"]
-    assert "the Job second is gone, and its log with it" in gone.error
+    assert "there is no Job second, or not any more, and so no log" in gone.error
     assert f"councilor_executions, execution_id {execution}" in gone.error
     # No Pod of a control plane alone has said anything.
     assert cli("logs", "coverage", "--previous").err == "the log of the Job first is empty\n"

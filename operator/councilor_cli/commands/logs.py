@@ -111,10 +111,10 @@ def _no_log(councilor: "Summary", job: str, job_exists: bool, pod_exists: bool, 
             f"the Pod of the Job {job} has not begun{why}: `councilor get -n {councilor.namespace} {councilor.name}` "
             "says what keeps it, --follow waits for it"
         )
-    gone = f"the Pod of the Job {job} is gone" if job_exists else f"the Job {job} is gone"
+    gone = f"the Pod of the Job {job} is gone" if job_exists else f"there is no Job {job}, or not any more"
     answer = f"execution_id {execution}" if execution else f"job {job}"
     return (
-        f"{gone}, and its log with it. What the run came to is in `councilor history -n {councilor.namespace} "
+        f"{gone}, and so no log. What the run came to is in `councilor history -n {councilor.namespace} "
         f"{councilor.name}`; the whole answer is in MongoDB, councilor_executions, {answer}, if the Secret of the "
         "runner names one"
     )

@@ -85,8 +85,8 @@ def test_words_have_colours_where_somebody_sees_them() -> None:
     ("line", "shown"),
     [
         (
-            '{"time": "2026-03-02T09:30:00.1+00:00", "level": "info", "message": "submitted", "job": "j", "attempt": 2}',
-            r"\d\d:30:00 submitted attempt=2",
+            '{"time": "2026-03-02T09:30:00.1+00:00", "level": "info", "message": "sent", "job": "j", "attempt": 2}',
+            r"\d\d:30:00 sent attempt=2",
         ),
         ("Traceback (most recent call last):", r"Traceback \(most recent call last\):"),
         ('{"time": "yesterday", "message": "x"}', r'\{"time": "yesterday", "message": "x"\}'),
