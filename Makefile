@@ -54,7 +54,7 @@ lint: venv ## Check style, import rules and generated files.
 .PHONY: types
 types: venv ## Check types (mypy, strict).
 	@.venv/bin/mypy
-	@.venv/bin/mypy tests hack/demo hack/images hack/verdict
+	@.venv/bin/mypy tests hack/chart hack/demo hack/images hack/readme hack/verdict
 	@MYPYPATH=hack/cluster .venv/bin/mypy -p launcher
 
 .PHONY: format
@@ -63,8 +63,9 @@ format: venv ## Format the code and mend what can be mended.
 	@.venv/bin/ruff format
 
 .PHONY: manifests
-manifests: venv ## Generate the CRD from the types.
+manifests: venv ## Generate the CRD from the types, and what the chart has of both.
 	@$(PYTHON) -m councilor_operator.api.crd > $(CRD).new && mv $(CRD).new $(CRD)
+	@$(PYTHON) -m hack.chart
 
 .PHONY: verdict
 verdict: venv ## Learn the weights of the verdict from the labelled reports.
@@ -72,13 +73,16 @@ verdict: venv ## Learn the weights of the verdict from the labelled reports.
 
 # --- Tests ----------------------------------------------------------------------------------------------------------------
 
+# Integration tests wait for servers more than they compute; the tests of one file share its servers.
+WORKERS ?= 2
+
 .PHONY: unit
 unit: venv ## Run the unit tests.
-	@.venv/bin/pytest tests/unit
+	@.venv/bin/pytest tests/unit tests/chart tests/rules
 
 .PHONY: test
 test: venv mongodb-libraries cluster-binaries ## Run unit and integration tests (real API server, real mongod, real HTTP).
-	@.venv/bin/pytest tests/unit tests/integration
+	@.venv/bin/pytest tests/unit tests/chart tests/rules tests/integration --numprocesses $(WORKERS) --dist loadfile
 
 .PHONY: trials
 trials: venv mongodb-libraries ## Crash the runner everywhere and TRIALS (500) times at random, print the figures (half an hour).
@@ -87,7 +91,13 @@ trials: venv mongodb-libraries ## Crash the runner everywhere and TRIALS (500) t
 .PHONY: e2e
 e2e: venv mongodb-libraries ## Run the end-to-end tests: a real node, the project's own images.
 	@hack/cluster/cluster prepare
+	@hack/tools/tool helm >/dev/null
 	@.venv/bin/pytest tests/e2e
+
+.PHONY: endurance
+endurance: venv mongodb-libraries ## Load a real node, kill and take away its parts, count what is left (25 minutes; ENDURANCE=--short: 7).
+	@hack/cluster/cluster prepare
+	@$(PYTHON) -m tests.endurance $(ENDURANCE)
 
 .PHONY: bench
 bench: venv mongodb-libraries cluster-binaries ## Measure operator, runner and sync against the same calls made without them (40 minutes).
@@ -114,7 +124,13 @@ images: ## Build the images of operator and runner.
 .PHONY: demo
 demo: venv mongodb-libraries ## Start a cluster, Conductor, MongoDB and the operator, and watch Councilors run.
 	@hack/cluster/cluster prepare
+	@hack/tools/tool helm >/dev/null
 	@$(PYTHON) -m hack.demo up
+
+.PHONY: readme
+readme: venv mongodb-libraries ## Run the demo and refresh the output that README.md shows.
+	@hack/cluster/cluster prepare
+	@$(PYTHON) -m hack.readme
 
 .PHONY: demo-down
 demo-down: venv ## Stop what `make demo` started.

@@ -4,8 +4,8 @@
 started; the other modules do one part each:
 
     commands        programs of this machine            services      mongod and the stub Conductor
-    cluster         the Kubernetes cluster, kubectl      manifests     operator and sync as objects, pure
-    images          the project's own images             installation  puts them into the cluster, takes them out
+    cluster         the cluster, kubectl and Helm        manifests     the chart's values, other objects; pure
+    images          the project's own images             installation  the release, into the cluster and out of it
     state           what is remembered on disk           observation   what Councilors do, as it happens
     records         what runs left in MongoDB            presentation  what the person at the terminal reads
     promotion       councilors made in Conductor

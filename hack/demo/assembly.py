@@ -1,8 +1,7 @@
 """From nothing to operator and sync at work: what is started at the same time, and what waits for what."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from types import MappingProxyType
 
 from . import images, installation
 from .cluster import Cluster
@@ -20,13 +19,12 @@ def assemble(
     *,
     ready_made: Images | None,
     serve: Callable[[str], Services],
-    settings: Mapping[str, str] = MappingProxyType({}),
+    default_cwd: str = "",
 ) -> Installation:
     """Starts the cluster, builds the images unless they are `ready_made`, installs operator and sync; what was
     installed.
 
     `serve` starts Conductor and MongoDB at the address it is given, in a thread. The cluster is `commands`' own.
-    `settings` are the operator's, as in `Installation`.
     Raises DemoError; the caller removes what was begun.
     """
     with ThreadPoolExecutor(max_workers=2) as pool:
@@ -52,7 +50,7 @@ def assemble(
         conductor_url=services.conductor_url,
         gateway_url=services.gateway_url,
         mongodb_uri=services.mongodb_uri,
-        settings=settings,
+        default_cwd=default_cwd,
     )
     with step("installing operator and sync"):
         installation.install(cluster, assembled)

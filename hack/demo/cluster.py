@@ -1,4 +1,4 @@
-"""The Kubernetes cluster, through `hack/cluster/cluster`, and kubectl with it.
+"""The Kubernetes cluster, through `hack/cluster/cluster`, and kubectl and Helm with it.
 
 Which cluster is decided by the environment variable CLUSTER (local, kind or current), as everywhere in the project.
 """
@@ -6,6 +6,7 @@ Which cluster is decided by the environment variable CLUSTER (local, kind or cur
 import json
 import os
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from .commands import ROOT, Commands
 from .progress import DemoError
 
 LAUNCHER = ROOT / "hack" / "cluster" / "cluster"
+TOOL = ROOT / "hack" / "tools" / "tool"
 FIELD_MANAGER = "councilor-demo"
 DOWN = 3
 """Exit code of `cluster status` when there is no cluster."""
@@ -64,6 +66,15 @@ class Cluster:
     def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
         """Runs kubectl; its output. Raises CommandError with what kubectl said."""
         return self._launcher("kubectl", *arguments, stdin=stdin)[1]
+
+    def helm(self, *arguments: str, stdin: str | None = None) -> str:
+        """Runs Helm; its output. Raises CommandError with what Helm said."""
+        environment = {**self._environment, "KUBECONFIG": self.kubeconfig()}
+        return self._commands.run([self._helm, *arguments], environment=environment, stdin=stdin)[1]
+
+    @cached_property
+    def _helm(self) -> str:
+        return self._commands.run([TOOL, "helm"], shows_progress=True)[1].strip()
 
     def watch_command(self, *arguments: str) -> tuple[list[str | Path], dict[str, str]]:
         """Command and environment of a kubectl that goes on until it is ended."""

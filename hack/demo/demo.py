@@ -77,7 +77,7 @@ class Demo:
             self.scope,
             ready_made=ready_made,
             serve=lambda address: services.start(self.state, address),
-            settings={"DEFAULT_CWD": promotion.DEFAULT_CWD},
+            default_cwd=promotion.DEFAULT_CWD,
         )
         with step("creating the Councilors of examples/"):
             cluster.kubectl("apply", "--server-side", "-n", self.scope.councilor_namespace, "-f", str(EXAMPLES))

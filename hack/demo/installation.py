@@ -1,4 +1,8 @@
-"""Puts an installation into the cluster and takes it out again, without touching anybody else's objects."""
+"""Puts an installation into the cluster and takes it out again, without touching anybody else's objects.
+
+Operator and sync come by the chart, as everybody's do: one release. The type, the namespaces and the Secrets are made
+beside it, and earlier.
+"""
 
 from typing import Any
 
@@ -9,12 +13,15 @@ from councilor_operator.constants import GROUP, PLURAL
 from . import manifests
 from .cluster import Cluster
 from .commands import ROOT, CommandError
-from .manifests import LABEL_INSTANCE, OPERATOR, SYNC, Installation, Scope
+from .manifests import LABEL_INSTANCE, OPERATOR, RELEASE, SYNC, Installation, Scope
 from .progress import DemoError
 
-CRD = ROOT / "crds" / f"{PLURAL}.{GROUP}.yaml"
+CHART = ROOT / "charts" / "councilor-operator"
+CRD = CHART / "crds" / f"{PLURAL}.{GROUP}.yaml"
 ROLLOUT_SECONDS = 90
 DELETION = "--timeout=90s"
+LABEL_PART_OF = "app.kubernetes.io/part-of"
+RELEASE_NAMESPACE = "meta.helm.sh/release-namespace"
 
 
 def prepare(cluster: Cluster, scope: Scope) -> None:
@@ -29,10 +36,10 @@ def prepare(cluster: Cluster, scope: Scope) -> None:
         for kind, name in (
             ("CustomResourceDefinition", f"{PLURAL}.{GROUP}"),
             *(("Namespace", name) for name in names),
-            ("ClusterRole", OPERATOR),
         )
         if (found := cluster.find(kind, name)) is not None and _instance(found) != scope.instance
     ]
+    taken += [f"release in namespace {name}" for name in _releases(cluster) if name != scope.operator_namespace]
     if taken:
         raise DemoError(
             f"this cluster has a {taken[0]} that is not this installation's ({LABEL_INSTANCE}={scope.instance}): use "
@@ -46,25 +53,33 @@ def prepare(cluster: Cluster, scope: Scope) -> None:
 
 def install(cluster: Cluster, installation: Installation) -> None:
     """Installs operator and sync, or changes those that are there, and returns when they are at work."""
-    parts = [manifests.runner_secret(installation), *manifests.operator(installation), *manifests.sync(installation)]
-    cluster.apply(parts)
-    for name in (OPERATOR, SYNC):
-        try:
-            cluster.kubectl(
-                *("rollout", "status", f"deployment/{name}", "-n", installation.scope.operator_namespace),
-                f"--timeout={ROLLOUT_SECONDS}s",
-            )
-        except CommandError as error:
-            raise DemoError(
-                f"{name} does not start within {ROLLOUT_SECONDS} s.\n{diagnosis(cluster, installation.scope)}"
-            ) from error
+    cluster.apply(manifests.secrets(installation))
+    try:
+        cluster.helm(
+            *("upgrade", "--install", RELEASE, str(CHART), "--namespace", installation.scope.operator_namespace),
+            # `prepare` has made it, with a label that says whose it is.
+            "--skip-crds",
+            *("--wait", f"--timeout={ROLLOUT_SECONDS}s", "--values", "-"),
+            stdin=yaml.safe_dump(manifests.values(installation)),
+        )
+    except CommandError as error:
+        raise DemoError(f"{error}\n{diagnosis(cluster, installation.scope)}") from error
+
+
+def uninstall(cluster: Cluster, scope: Scope) -> None:
+    """Takes operator and sync away; Councilors, their CronJobs and the Secrets stay. None there is no error."""
+    cluster.helm(
+        *("uninstall", RELEASE, "--namespace", scope.operator_namespace, "--ignore-not-found"),
+        *("--wait", f"--timeout={ROLLOUT_SECONDS}s"),
+    )
 
 
 def remove(cluster: Cluster, scope: Scope) -> None:
-    """Deletes what carries the instance's label; what is gone already is no error. The Councilors go first."""
+    """Deletes the release and what carries the instance's label; what is gone already is no error. The Councilors go
+    first."""
     labelled = ["-l", f"{LABEL_INSTANCE}={scope.instance}", "--ignore-not-found", DELETION]
     cluster.kubectl("delete", "crd", *labelled)
-    cluster.kubectl("delete", "clusterrolebinding,clusterrole", *labelled)
+    uninstall(cluster, scope)
     cluster.kubectl("delete", "namespace", *labelled, "--wait=true")
     for name in (scope.councilor_namespace, scope.operator_namespace):
         if (left := cluster.find("namespace", name)) is not None and _instance(left) == scope.instance:
@@ -91,6 +106,14 @@ def diagnosis(cluster: Cluster, scope: Scope) -> str:
             answer = error.stderr
         answers.append(f"$ kubectl {' '.join(question)}\n{answer.strip()}")
     return "\n\n".join(answers)
+
+
+def _releases(cluster: Cluster) -> set[str]:
+    """Namespaces of the releases of the chart in this cluster, by their Deployments."""
+    found = cluster.get("deployments", "--all-namespaces", "-l", f"{LABEL_PART_OF}={RELEASE}")["items"]
+    return {
+        item["metadata"].get("annotations", {}).get(RELEASE_NAMESPACE, item["metadata"]["namespace"]) for item in found
+    }
 
 
 def _instance(found: dict[str, Any]) -> str | None:

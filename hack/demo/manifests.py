@@ -1,26 +1,23 @@
-"""The objects that make up an installation of operator and sync. Pure.
+"""What an installation is made of: the chart's values, and the objects that are not the chart's. Pure.
 
-Each carries the label `app.kubernetes.io/instance`, which tells one installation's objects from everybody else's.
+The objects carry the label `app.kubernetes.io/instance` with the name of demo or tests: what they made, and take away
+again, is told from everybody else's by it. The chart's own objects are the release's.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
-
-from councilor_operator.config import PREFIX
-from councilor_operator.rights import RULES, SYNC_RULES
 
 Manifest = dict[str, Any]
 
-OPERATOR = "councilor-operator"
-SYNC = "councilor-sync"
+RELEASE = "councilor-operator"
+OPERATOR = RELEASE
+"""Name of the operator's Deployment in a release of this name."""
+SYNC = f"{RELEASE}-sync"
 RUNNER_SECRET = "councilor-runner"  # noqa: S105 - the name of a Secret
-RBAC = "rbac.authorization.k8s.io"
+SYNC_SECRET = "councilor-sync"  # noqa: S105 - the name of a Secret
 LABEL_INSTANCE = "app.kubernetes.io/instance"
-LABEL_NAME = "app.kubernetes.io/name"
-HEALTH_PORT = 8080
-METRICS_PORT = 9090
-USER = 65532
+LABEL_COMPONENT = "app.kubernetes.io/component"
 
 
 @dataclass(frozen=True)
@@ -34,7 +31,7 @@ class Scope:
 
 @dataclass(frozen=True)
 class Installation:
-    """What is installed. `settings` are the operator's, by field name of its configuration, upper case."""
+    """What is installed."""
 
     scope: Scope
     operator_image: str
@@ -42,7 +39,8 @@ class Installation:
     conductor_url: str
     gateway_url: str
     mongodb_uri: str
-    settings: Mapping[str, str] = field(default_factory=dict)
+    default_cwd: str = ""
+    """Working directory of Councilors that name none."""
 
 
 def namespaces(scope: Scope) -> list[Manifest]:
@@ -64,150 +62,53 @@ def namespaces(scope: Scope) -> list[Manifest]:
     ]
 
 
+def secrets(installation: Installation) -> list[Manifest]:
+    """What the runner's Pods need and the operator never sees, and what the sync needs. Helm holds none of them."""
+    scope = installation.scope
+    return [
+        runner_secret(installation),
+        _secret(installation, SYNC_SECRET, scope.operator_namespace),
+    ]
+
+
 def runner_secret(installation: Installation) -> Manifest:
     """What the runner's Pods need and the operator never sees."""
-    return _secret(installation, RUNNER_SECRET, OPERATOR, installation.scope.councilor_namespace)
+    return _secret(installation, RUNNER_SECRET, installation.scope.councilor_namespace)
 
 
-def operator(installation: Installation) -> list[Manifest]:
-    """Account, rights and Deployment of the operator."""
-    settings = {
-        "RUNNER_IMAGE": installation.runner_image,
-        "CONDUCTOR_URL": installation.conductor_url,
-        "CONDUCTOR_GATEWAY_URL": installation.gateway_url,
-        **installation.settings,
-    }
-    return [
-        _account(installation, OPERATOR),
-        *_rights(installation, OPERATOR, RULES, None),
-        _deployment(installation, OPERATOR, "run", settings),
-    ]
-
-
-def sync(installation: Installation) -> list[Manifest]:
-    """Account, rights, Secret and Deployment of the sync. It lives beside the operator, and its rights are where the
-    Councilors are."""
-    settings = {"SYNC_NAMESPACE": installation.scope.councilor_namespace}
-    address = {
-        "name": "MONGODB_URI",
-        "valueFrom": {"secretKeyRef": {"name": SYNC, "key": "MONGODB_URI"}},
-    }
-    return [
-        _account(installation, SYNC),
-        *_rights(installation, SYNC, SYNC_RULES, installation.scope.councilor_namespace),
-        _secret(installation, SYNC, SYNC, installation.scope.operator_namespace),
-        _deployment(installation, SYNC, "sync", settings, address),
-    ]
-
-
-def _account(installation: Installation, name: str) -> Manifest:
+def values(installation: Installation) -> dict[str, Any]:
+    """The chart's values."""
     return {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": _metadata(installation, name, installation.scope.operator_namespace),
+        "image": image(installation.operator_image),
+        "runner": {"image": image(installation.runner_image), "secretName": RUNNER_SECRET},
+        "conductor": {"url": installation.conductor_url, "gatewayUrl": installation.gateway_url},
+        "defaults": {"cwd": installation.default_cwd},
+        "sync": {
+            "enabled": True,
+            "namespace": installation.scope.councilor_namespace,
+            "mongodb": {"secretName": SYNC_SECRET, "secretKey": "MONGODB_URI"},
+        },
+        "verify": {"namespace": installation.scope.councilor_namespace},
     }
 
 
-def _rights(installation: Installation, name: str, rules: Sequence[Manifest], namespace: str | None) -> list[Manifest]:
-    """Rights of an account in one namespace, or everywhere."""
-    kind = "ClusterRole" if namespace is None else "Role"
-    metadata = _metadata(installation, name, namespace)
-    account = {"kind": "ServiceAccount", "name": name, "namespace": installation.scope.operator_namespace}
-    return [
-        {"apiVersion": f"{RBAC}/v1", "kind": kind, "metadata": metadata, "rules": rules},
-        {
-            "apiVersion": f"{RBAC}/v1",
-            "kind": f"{kind}Binding",
-            "metadata": metadata,
-            "roleRef": {"apiGroup": RBAC, "kind": kind, "name": name},
-            "subjects": [account],
-        },
-    ]
+def image(reference: str) -> Mapping[str, str]:
+    """The values of an image that a reference names, `REGISTRY/NAME:TAG` or `REGISTRY/NAME@DIGEST`."""
+    name, _, digest = reference.partition("@")
+    folder, slash, last = name.rpartition("/")
+    base, _, tag = last.partition(":")
+    # What has neither means the same to a cluster.
+    return {"repository": f"{folder}{slash}{base}", "tag": tag or ("" if digest else "latest"), "digest": digest}
 
 
-def _secret(installation: Installation, name: str, app: str, namespace: str) -> Manifest:
+def _secret(installation: Installation, name: str, namespace: str) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "Secret",
-        "metadata": _metadata(installation, name, namespace, app),
+        "metadata": {
+            "name": name,
+            "namespace": namespace,
+            "labels": {LABEL_INSTANCE: installation.scope.instance},
+        },
         "stringData": {"MONGODB_URI": installation.mongodb_uri},
     }
-
-
-def _deployment(
-    installation: Installation, name: str, command: str, settings: Mapping[str, str], *environment: Manifest
-) -> Manifest:
-    # The selector of a Deployment cannot be changed: it holds only what never does.
-    selector = {LABEL_NAME: name}
-    return {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": _metadata(installation, name, installation.scope.operator_namespace),
-        "spec": {
-            "replicas": 1,
-            # Two at once are harmless, but each would do half of the work, and tell of it.
-            "strategy": {"type": "Recreate"},
-            "selector": {"matchLabels": selector},
-            "template": {
-                "metadata": {"labels": {**selector, LABEL_INSTANCE: installation.scope.instance}},
-                "spec": _pod(installation, name, command, settings, environment),
-            },
-        },
-    }
-
-
-def _pod(
-    installation: Installation,
-    name: str,
-    command: str,
-    settings: Mapping[str, str],
-    environment: Sequence[Manifest],
-) -> Manifest:
-    ports = {"HEALTH_PORT": str(HEALTH_PORT), "METRICS_PORT": str(METRICS_PORT)}
-    alive, ready = ({"httpGet": {"path": path, "port": "health"}} for path in ("/healthz", "/readyz"))
-    return {
-        "serviceAccountName": name,
-        "terminationGracePeriodSeconds": 30,
-        "securityContext": {
-            "runAsNonRoot": True,
-            "runAsUser": USER,
-            "runAsGroup": USER,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-        "containers": [
-            {
-                "name": name.removeprefix("councilor-"),
-                "image": installation.operator_image,
-                "imagePullPolicy": "IfNotPresent",
-                "args": [command],
-                "env": [
-                    *({"name": PREFIX + key, "value": value} for key, value in {**ports, **settings}.items()),
-                    *environment,
-                ],
-                "ports": [
-                    {"name": "health", "containerPort": HEALTH_PORT},
-                    {"name": "metrics", "containerPort": METRICS_PORT},
-                ],
-                "livenessProbe": {**alive, "initialDelaySeconds": 10, "periodSeconds": 10, "timeoutSeconds": 5},
-                "readinessProbe": {**ready, "periodSeconds": 1, "timeoutSeconds": 5, "failureThreshold": 30},
-                "resources": {
-                    "requests": {"cpu": "50m", "memory": "128Mi"},
-                    "limits": {"memory": "512Mi"},
-                },
-                "securityContext": {
-                    "allowPrivilegeEscalation": False,
-                    "readOnlyRootFilesystem": True,
-                    "capabilities": {"drop": ["ALL"]},
-                },
-            }
-        ],
-    }
-
-
-def _metadata(installation: Installation, name: str, namespace: str | None = None, app: str | None = None) -> Manifest:
-    """Metadata of an object; `app` is the part of the installation that it belongs to, where it has another name."""
-    metadata: Manifest = {
-        "name": name,
-        "labels": {LABEL_NAME: app or name, LABEL_INSTANCE: installation.scope.instance},
-    }
-    return metadata if namespace is None else {**metadata, "namespace": namespace}

@@ -1,5 +1,5 @@
 """Entry point: `councilor-operator run` is the operator, `sync` keeps Councilors equal to documents, `import` prints
-them."""
+them, `verify` proves an installation."""
 
 import asyncio
 import gc
@@ -13,17 +13,19 @@ from councilor_operator.config import OperatorConfig, ProcessConfig
 from councilor_operator.errors import ConfigurationError
 
 EXIT_USAGE, EXIT_CONFIGURATION = 64, 78  # EX_USAGE and EX_CONFIG of sysexits.h
-USAGE: Final = """usage: councilor-operator run | sync | import
+USAGE: Final = """usage: councilor-operator run | sync | import | verify
 
   run      run the operator
   sync     keep the Councilors of a namespace equal to the documents in Conductor's MongoDB
   import   print those documents as Councilors, once, for files that are applied by hand or by GitOps
+  verify   make a Councilor, run it once, say whether all of that worked, and delete it again
 
-Settings are environment variables: COUNCILOR_* for run, MONGODB_URI and COUNCILOR_SYNC_* for sync and import.
+Settings are environment variables: COUNCILOR_* for run, MONGODB_URI and COUNCILOR_SYNC_* for sync and import,
+COUNCILOR_VERIFY_* for verify.
 """
 
 
-# Each command imports what it needs: the operator has no use for MongoDB's driver, nor the import for kopf.
+# Each command imports what it needs: the operator has no use for MongoDB's driver, nor import and verify for kopf.
 def _run() -> int:
     from councilor_operator import process
 
@@ -49,7 +51,18 @@ def _import() -> int:
     return asyncio.run(command.run(os.environ, sys.stdout, sys.stderr))
 
 
-COMMANDS: Final[Mapping[str, Callable[[], int]]] = {"run": _run, "sync": _sync, "import": _import}
+def _verify() -> int:
+    from councilor_operator.verify import command
+
+    return asyncio.run(command.run(os.environ, sys.stdout))
+
+
+COMMANDS: Final[Mapping[str, Callable[[], int]]] = {
+    "run": _run,
+    "sync": _sync,
+    "import": _import,
+    "verify": _verify,
+}
 
 
 def _prepare(config: ProcessConfig) -> None:

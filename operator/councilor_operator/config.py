@@ -79,24 +79,10 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_list)]
 Text = Annotated[str, StringConstraints(min_length=1)]
 
 
-class ProcessConfig(BaseModel):
-    """What every process of the operator's image is told; the environment variable of a setting is `COUNCILOR_` and the
-    field's name in upper case."""
+class EnvironmentConfig(BaseModel):
+    """Settings from environment variables; that of a setting is `COUNCILOR_` and the field's name in upper case."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-    database: Text = "conductor_state"
-    """Name of Conductor's MongoDB database."""
-    default_time_zone: Text = "UTC"
-    """Zone of schedules that name none."""
-    health_port: Annotated[int, Field(ge=0, le=65535)] = 8080
-    """Port of /healthz and /readyz; 0 switches them off."""
-    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 9090
-    """Port of /metrics; 0 switches it off."""
-    listen_address: Text = "0.0.0.0"  # noqa: S104 - the kubelet and Prometheus reach a Pod by its own address
-    """Address on which /healthz, /readyz and /metrics listen."""
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least severity that is logged."""
 
     @classmethod
     def variable(cls, name: str) -> str:
@@ -121,6 +107,23 @@ class ProcessConfig(BaseModel):
                 f"{cls.variable(str(item['loc'][0]))}: {item['msg']}" for item in error.errors(include_input=False)
             )
             raise ConfigurationError(f"set these environment variables right: {problems}") from None
+
+
+class ProcessConfig(EnvironmentConfig):
+    """What every process of the operator's image that stays is told."""
+
+    database: Text = "conductor_state"
+    """Name of Conductor's MongoDB database."""
+    default_time_zone: Text = "UTC"
+    """Zone of schedules that name none."""
+    health_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """Port of /healthz and /readyz; 0 switches them off."""
+    metrics_port: Annotated[int, Field(ge=0, le=65535)] = 9090
+    """Port of /metrics; 0 switches it off."""
+    listen_address: Text = "0.0.0.0"  # noqa: S104 - the kubelet and Prometheus reach a Pod by its own address
+    """Address on which /healthz, /readyz and /metrics listen."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severity that is logged."""
 
 
 class OperatorConfig(ProcessConfig):

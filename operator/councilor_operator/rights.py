@@ -1,9 +1,9 @@
-"""What operator and sync ask of the API server, as RBAC rules: no more than they use, which tests prove from the API
-server's own record.
+"""What operator, sync and `verify` ask of the API server, as RBAC rules: no more than they use, which tests prove from
+the API server's own record.
 
 Whoever installs the operator binds them to its service account: in a ClusterRole where it watches all namespaces, in a
 Role in each namespace of COUNCILOR_NAMESPACES otherwise. The sync has a service account of its own, bound in a Role of
-its one namespace. Discovery is open to every account (ClusterRole system:discovery).
+its one namespace, and so has `verify`. Discovery is open to every account (ClusterRole system:discovery).
 """
 
 from typing import Final
@@ -30,3 +30,9 @@ SYNC_RULES: Final[list[dict[str, list[str]]]] = [
     {"apiGroups": ["events.k8s.io"], "resources": ["events"], "verbs": ["create"]},
 ]
 """The sync's rules for the namespace of its Councilors, in the same form."""
+
+VERIFY_RULES: Final[list[dict[str, list[str]]]] = [
+    {"apiGroups": [GROUP], "resources": [PLURAL], "verbs": ["get", "create", "patch", "delete"]},
+    {"apiGroups": [""], "resources": ["pods"], "verbs": ["list"]},
+]
+"""The rules of `councilor-operator verify` for the namespace that it works in, in the same form."""

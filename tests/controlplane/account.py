@@ -1,5 +1,5 @@
-"""Service accounts for operator and sync, as an installation makes them: bound to the rules of `rights.py` and to
-nothing else."""
+"""Service accounts for operator, sync and `verify`, as an installation makes them: bound to the rules of `rights.py`
+and to nothing else."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from typing import Any, Final
 import yaml
 
 from councilor_operator.constants import GROUP, PLURAL
-from councilor_operator.rights import RULES, SYNC_RULES
+from councilor_operator.rights import RULES, SYNC_RULES, VERIFY_RULES
 from tests.controlplane.api import Api, eventually
 
 RBAC: Final = "rbac.authorization.k8s.io"
@@ -65,6 +65,13 @@ def make_sync_account(api: Api, admin: Path, folder: Path, namespace: str) -> Ac
     """Create an account with the sync's rights in a namespace, in which it also lives."""
     account = _new_account(api, admin, folder, namespace, "councilor-sync")
     bind(api, account, namespace, SYNC_RULES)
+    return account
+
+
+def make_verify_account(api: Api, admin: Path, folder: Path, namespace: str) -> Account:
+    """Create an account with the rights of `councilor-operator verify` in a namespace, in which it also lives."""
+    account = _new_account(api, admin, folder, namespace, "councilor-verify")
+    bind(api, account, namespace, VERIFY_RULES)
     return account
 
 
@@ -125,7 +132,9 @@ def bind(api: Api, account: Account, scope: str | None, rules: Sequence[Mapping[
     role = {"apiGroup": RBAC, "kind": kind, "name": metadata["name"]}
     api.post(f"{path}/{kind.lower()}bindings", {"metadata": metadata, "roleRef": role, "subjects": [subject]})
     # The API server learns of a binding as others do.
-    eventually(partial(may, api, account.user, "list", PLURAL, GROUP, scope), f"{account.user} has its rights")
+    first = rules[0]
+    right = first["verbs"][0], first["resources"][0], first["apiGroups"][0]
+    eventually(partial(may, api, account.user, *right, scope), f"{account.user} has its rights")
 
 
 def _needed(entry: Mapping[str, Any]) -> Iterator[Right]:

@@ -38,9 +38,11 @@ class ControlPlane:
         found = {item["name"]: item["pid"] for item in json.loads(self._run("status", "--json"))["components"]}
         return int(found[component])
 
-    def kubectl(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def kubectl(
+        self, *arguments: str, check: bool = True, stdin: str | None = None
+    ) -> subprocess.CompletedProcess[str]:
         """Run kubectl."""
-        return self._launch("kubectl", *arguments, check=check)
+        return self._launch("kubectl", *arguments, check=check, stdin=stdin)
 
     def audit_mark(self) -> int:
         """Return a point in the API server's own record of requests, for `operator_writes`."""
@@ -89,8 +91,10 @@ class ControlPlane:
             raise AssertionError(f"cluster {command}: {done.stderr}")
         return done.stdout
 
-    def _launch(self, *words: str, check: bool) -> subprocess.CompletedProcess[str]:
+    def _launch(self, *words: str, check: bool, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         line = [str(LAUNCHER), "--state", str(self._state), "--control-plane", *words]
         # A user's choice of cluster is for the demo: these tests need one that they may break.
         environment = {**os.environ, "CLUSTER": "local"}
-        return subprocess.run(line, capture_output=True, text=True, timeout=1800, check=check, env=environment)
+        return subprocess.run(
+            line, input=stdin, capture_output=True, text=True, timeout=1800, check=check, env=environment
+        )

@@ -7,8 +7,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
-from councilor_operator.constants import LABEL_NAME
-from hack.demo.manifests import OPERATOR
+from hack.demo.manifests import LABEL_COMPONENT
 from tests.e2e.environment import Environment
 from tests.e2e.workspace import eventually
 
@@ -16,7 +15,7 @@ from tests.e2e.workspace import eventually
 def container(environment: Environment) -> dict[str, Any] | None:
     """The status of the operator's container, None while there is none."""
     pods = environment.cluster.get(
-        *("pods", "-n", environment.installation.scope.operator_namespace, "-l", f"{LABEL_NAME}={OPERATOR}")
+        *("pods", "-n", environment.installation.scope.operator_namespace, "-l", f"{LABEL_COMPONENT}=operator")
     )["items"]
     statuses = [status for pod in pods for status in pod["status"].get("containerStatuses", [])]
     return statuses[0] if len(statuses) == 1 else None
@@ -29,7 +28,7 @@ def kill(environment: Environment) -> int:
     """
     status = eventually(lambda: container(environment), "the operator has a container")
     identifier = status["containerID"].rpartition("://")[2]
-    pids = _processes_of(identifier)
+    pids = processes_of(identifier)
     assert pids, f"no process of this machine belongs to container {identifier}: these tests need CLUSTER=local or kind"
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
@@ -46,7 +45,8 @@ def await_restart(environment: Environment, restarts: int) -> None:
     eventually(back, "the operator is ready again", state=lambda: container(environment))
 
 
-def _processes_of(container_id: str) -> list[int]:
+def processes_of(container_id: str) -> list[int]:
+    """The processes of this machine that belong to a container."""
     found = []
     for group in Path("/proc").glob("[0-9]*/cgroup"):
         try:

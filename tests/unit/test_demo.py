@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -11,14 +12,12 @@ import pytest
 import yaml
 
 from councilor_operator.api.spec import CouncilorSpec
-from councilor_operator.config import PREFIX
-from councilor_operator.rights import SYNC_RULES
 from councilor_operator.schedule import compile_schedule
 from councilor_operator.sync.candidate import SourceDocument
-from councilor_operator.sync.config import SyncConfig
 from councilor_operator.sync.translation import TranslationRules, translate
 from hack.demo import manifests, observation, presentation, promotion
-from hack.demo.manifests import OPERATOR, SYNC, Installation, Manifest, Scope
+from hack.demo.installation import CHART
+from hack.demo.manifests import LABEL_INSTANCE, Installation, Scope
 from hack.demo.records import Statistics
 from hack.demo.services import AGENTS
 from tests.conductor.answers import read_scripts
@@ -31,7 +30,7 @@ INSTALLATION = Installation(
     conductor_url="http://conductor:8000",
     gateway_url="http://conductor:8080",
     mongodb_uri="mongodb://mongo:27017/",
-    settings={"DEFAULT_CWD": "/srv"},
+    default_cwd="/srv",
 )
 EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*.yaml"))
 RUN = {"jobName": "a-1", "result": "warning", "trigger": "scheduled", "durationMs": 2345, "summary": "Two\n findings"}
@@ -142,59 +141,45 @@ def test_the_statistics_of_a_councilor_that_never_ran_have_a_row() -> None:
     ]
 
 
-def by_kind(objects: list[Manifest]) -> dict[str, Manifest]:
-    found = {item["kind"]: item for item in objects}
-    assert len(found) == len(objects)
-    return found
+@pytest.mark.parametrize(
+    ("reference", "repository", "tag", "digest"),
+    [
+        ("councilor-operator:1", "councilor-operator", "1", ""),
+        ("councilor-operator", "councilor-operator", "latest", ""),
+        ("registry.example/team/operator:1.2-x", "registry.example/team/operator", "1.2-x", ""),
+        ("registry.example:5000/operator:1", "registry.example:5000/operator", "1", ""),
+        ("registry.example:5000/operator", "registry.example:5000/operator", "latest", ""),
+        ("registry.example/operator@sha256:ab", "registry.example/operator", "", "sha256:ab"),
+        ("registry.example:5000/operator:1@sha256:ab", "registry.example:5000/operator", "1", "sha256:ab"),
+    ],
+)
+def test_the_values_of_an_image(reference: str, repository: str, tag: str, digest: str) -> None:
+    assert manifests.image(reference) == {"repository": repository, "tag": tag, "digest": digest}
 
 
-def container(deployment: Manifest) -> dict[str, Any]:
-    (found,) = deployment["spec"]["template"]["spec"]["containers"]
-    return dict(found)
+def leaves(values: dict[str, Any], *above: str) -> Iterator[tuple[str, ...]]:
+    for key, value in values.items():
+        yield from leaves(value, *above, key) if isinstance(value, dict) else [(*above, key)]
 
 
-@pytest.mark.parametrize("command", ["run", "sync"])
-def test_operator_and_sync_are_installed_alike(command: str) -> None:
-    name, objects = {
-        "run": (OPERATOR, manifests.operator(INSTALLATION)),
-        "sync": (SYNC, manifests.sync(INSTALLATION)),
-    }[command]
-    found = by_kind(objects)
-    assert {item["metadata"]["labels"]["app.kubernetes.io/instance"] for item in objects} == {"demo"}
-    assert {item["metadata"]["labels"]["app.kubernetes.io/name"] for item in objects} == {name}
-    deployment = found["Deployment"]
-    pod = deployment["spec"]["template"]
-    assert deployment["metadata"]["namespace"] == found["ServiceAccount"]["metadata"]["namespace"] == "operators"
-    assert pod["spec"]["serviceAccountName"] == found["ServiceAccount"]["metadata"]["name"] == name
-    assert deployment["spec"]["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
-    assert container(deployment)["args"] == [command]
-    assert container(deployment)["image"] == "operator:1"
-    assert container(deployment)["securityContext"]["readOnlyRootFilesystem"] is True
+def test_the_chart_knows_every_value() -> None:
+    known = set(leaves(yaml.safe_load((CHART / "values.yaml").read_text())))
+    given = set(leaves(manifests.values(INSTALLATION)))
+    assert given
+    assert given <= known
 
 
-def test_the_sync_has_rights_where_the_councilors_are_and_nowhere_else() -> None:
-    found = by_kind(manifests.sync(INSTALLATION))
-    assert found["Role"]["rules"] == SYNC_RULES
-    assert found["Role"]["metadata"]["namespace"] == found["RoleBinding"]["metadata"]["namespace"] == "chamber"
-    assert found["RoleBinding"]["roleRef"]["name"] == found["Role"]["metadata"]["name"]
-    assert found["RoleBinding"]["subjects"] == [{"kind": "ServiceAccount", "name": SYNC, "namespace": "operators"}]
+def test_the_values_hold_no_secret_and_name_those_that_are_made() -> None:
+    values = manifests.values(INSTALLATION)
+    assert "mongodb://" not in str(values)
+    made = {(item["metadata"]["name"], item["metadata"]["namespace"]) for item in manifests.secrets(INSTALLATION)}
+    runner, sync = values["runner"]["secretName"], values["sync"]["mongodb"]["secretName"]
+    assert made == {(runner, "chamber"), (sync, "operators")}
+    assert {item["stringData"][values["sync"]["mongodb"]["secretKey"]] for item in manifests.secrets(INSTALLATION)} == {
+        "mongodb://mongo:27017/"
+    }
 
 
-def test_the_sync_takes_its_settings_and_reads_the_address_from_its_secret() -> None:
-    found = by_kind(manifests.sync(INSTALLATION))
-    entries = {entry["name"]: entry for entry in container(found["Deployment"])["env"]}
-    reference = entries.pop("MONGODB_URI")["valueFrom"]["secretKeyRef"]
-    secret = found["Secret"]
-    assert (secret["metadata"]["name"], secret["metadata"]["namespace"]) == (reference["name"], "operators")
-    settings = {name: entry["value"] for name, entry in entries.items()}
-    config = SyncConfig.from_environment({**settings, "MONGODB_URI": secret["stringData"][reference["key"]]})
-    assert (config.namespace, config.health_port, config.metrics_port) == ("chamber", 8080, 9090)
-    assert {name.removeprefix(PREFIX) for name in settings} == {"SYNC_NAMESPACE", "HEALTH_PORT", "METRICS_PORT"}
-
-
-def test_the_operator_has_no_secret() -> None:
-    found = by_kind(manifests.operator(INSTALLATION))
-    assert "Secret" not in found
-    assert "mongodb://" not in str(found)
-    entries = {entry["name"]: entry["value"] for entry in container(found["Deployment"])["env"]}
-    assert entries[f"{PREFIX}DEFAULT_CWD"] == "/srv"
+def test_all_that_is_made_beside_the_chart_says_whose_it_is() -> None:
+    objects = [*manifests.namespaces(SCOPE), *manifests.secrets(INSTALLATION)]
+    assert {item["metadata"]["labels"][LABEL_INSTANCE] for item in objects} == {"demo"}

@@ -10,7 +10,7 @@ from councilor_cli import errors
 from councilor_cli.application import application
 
 PAGE = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
-COMMANDS = {name: command for name, command in typer.main.get_command(application).commands.items()}  # type: ignore[attr-defined]
+COMMANDS = dict(typer.main.get_command(application).commands.items())  # type: ignore[attr-defined]
 MINE = ("list", "get", "run", "pause", "resume", "history", "logs", "version")
 
 

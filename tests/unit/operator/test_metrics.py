@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from prometheus_client import generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
@@ -245,21 +244,3 @@ def described() -> dict[str, list[str]]:
 def test_the_page_has_a_line_for_each_metric_and_says_the_same() -> None:
     page = {row[0].strip("`"): row[1:4] for row in rows()}
     assert page == described()
-
-
-def test_the_rules_of_the_page_speak_of_metrics_and_labels_that_exist() -> None:
-    blocks = re.findall(r"```yaml\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
-    rules = [
-        rule for block in blocks for group in (yaml.safe_load(block) or {}).get("groups", ()) for rule in group["rules"]
-    ]
-    assert rules
-    known = described()
-    labels = {name: set(re.findall(r"`(\w+)`", row[1])) for name, row in known.items()}
-    for rule in rules:
-        named = re.findall(r"\b(councilor_\w+)(?:\{([^}]*)\})?", rule["expr"])
-        assert named, rule
-        for name, selector in named:
-            family = re.sub(r"_(bucket|sum|count)$", "", name)
-            assert family in known, f"{rule['alert']}: there is no {name}"
-            assert set(re.findall(r"(\w+)=", selector)) <= labels[family], rule["alert"]
-        assert rule["annotations"]["summary"], rule["alert"]
