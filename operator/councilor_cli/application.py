@@ -1,17 +1,19 @@
 """The commands put together."""
 
-from pathlib import Path
 from typing import Final
 
 import typer
 
-from councilor_cli.commands.detail import get
+from councilor_cli.commands.get import get
+from councilor_cli.commands.history import history
 from councilor_cli.commands.listing import list_
-from councilor_cli.commands.log import logs
-from councilor_cli.commands.past import history_
-from councilor_cli.commands.running import run
-from councilor_cli.commands.switching import pause, resume
+from councilor_cli.commands.logs import logs
+from councilor_cli.commands.pause import pause, resume
+from councilor_cli.commands.run import run
 from councilor_cli.commands.version import version
+
+CLUSTER: Final = "In the cluster"
+"""Heading of the commands that talk to an API server."""
 
 application: Final = typer.Typer(
     name="councilor",
@@ -27,18 +29,12 @@ application: Final = typer.Typer(
 def _group() -> None: ...
 
 
-application.command("list")(list_)
+application.command("list", rich_help_panel=CLUSTER)(list_)
 application.command("ls", hidden=True)(list_)
-application.command()(get)
-application.command()(run)
-application.command()(pause)
-application.command()(resume)
-application.command("history")(history_)
-application.command()(logs)
+application.command(rich_help_panel=CLUSTER)(get)
+application.command(rich_help_panel=CLUSTER)(run)
+application.command(rich_help_panel=CLUSTER)(pause)
+application.command(rich_help_panel=CLUSTER)(resume)
+application.command(rich_help_panel=CLUSTER)(history)
+application.command(rich_help_panel=CLUSTER)(logs)
 application.command()(version)
-
-
-def program(argument: str) -> str:
-    """How the program was called: kubectl runs `kubectl-councilor` for `kubectl councilor`."""
-    name = Path(argument).name
-    return "kubectl councilor" if name == "kubectl-councilor" else "councilor"

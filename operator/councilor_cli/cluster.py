@@ -1,166 +1,197 @@
-"""The API server as the commands see it: Councilors and the Pods of their runs, with the rights of whoever types.
+"""The cluster as the commands use it: Councilors read and changed, Jobs and Pods read, logs and watches followed.
 
-Uses the operator's own connection (kubernetes.aio) with a kubeconfig, a context and a namespace of choice. What the API
-server refuses becomes a `CliError` here and nowhere else. The client is imported when it is needed: help and the
-commands without a cluster do not wait for it.
+Answers of the API server become sentences in `explanations.py`. Nothing here prints.
 """
 
-from __future__ import annotations
-
-import difflib
-import logging
-import os
+import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
+from urllib.parse import quote as url_quote
 
-from councilor_cli.errors import CliError
-from councilor_operator.constants import GROUP, KIND, PLURAL, VERSION
+import aiohttp
+from kubernetes.aio.client import ApiClient
 
-if TYPE_CHECKING:
-    from councilor_operator.connection import Connection
+from councilor_cli.credentials import Choice, Login, login
+from councilor_cli.errors import CliError, MissingError
+from councilor_cli.explanations import Question, close_names, explain, no_such_type
+from councilor_operator.connection import JSON, MERGE_PATCH, REQUEST_TIMEOUT_SECONDS, Connection, error_of
+from councilor_operator.constants import GROUP, LABEL_JOB_NAME, PLURAL, VERSION
+from councilor_operator.errors import ApiError, NotFoundError, TransientError
 
 Object = dict[str, Any]
 
-ACCOUNT_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-LIST_LIMIT: Final = 500
-"""Objects of one page of a list."""
+PAGE_SIZE: Final = 500
+_WATCH_SECONDS: Final = 300
+"""How long a watch is asked to last before it is begun again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Which cluster and which namespace, as options of the command line; None leaves it to the kubeconfig."""
+class StreamingConnection(Connection):
+    """A connection that also yields answers line by line, as they come."""
 
-    namespace: str | None = None
-    context: str | None = None
-    kubeconfig: Path | None = None
+    def __init__(self, client: ApiClient) -> None:
+        super().__init__(client, lambda *_: None, program="councilor")
+
+    async def lines(self, path: str, parameters: Mapping[str, str]) -> AsyncIterator[str]:
+        """Yield the lines of an answer that may take for ever; raises the errors of `request`."""
+        patient = aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_TIMEOUT_SECONDS)
+        try:
+            answer = await self._client.rest_client.request(
+                "GET",
+                self._url(path, parameters),
+                headers={**await self._headers(JSON), "Accept": "*/*"},
+                _request_timeout=patient,
+            )
+            if answer.status >= 300:
+                raise error_of(answer.status, await answer.read(), answer.headers.get("Retry-After"))
+            rest = b""
+            async for piece in answer.response.content.iter_any():
+                *whole, rest = (rest + piece).split(b"\n")
+                for line in whole:
+                    yield line.decode(errors="replace")
+            if rest:
+                yield rest.decode(errors="replace")
+        except (aiohttp.ClientError, TimeoutError, asyncio.IncompleteReadError, OSError) as error:
+            raise TransientError(f"the API server cannot be reached: {type(error).__name__}") from error
 
 
 class Cluster:
-    """One API server and one namespace."""
+    """An API server, with the rights and the namespace of whoever types.
 
-    def __init__(self, connection: Connection, namespace: str) -> None:
+    Every method raises `CliError`: `MissingError`, `UnreachableError` and `ForbiddenError` where a command may want to
+    tell them apart.
+    """
+
+    def __init__(self, connection: StreamingConnection, where: Login) -> None:
         self._connection = connection
-        self.namespace = namespace
+        self._where = where
+        self.namespace = where.namespace
 
-    async def councilors(self, *, everywhere: bool = False, selector: str = "") -> list[Object]:
-        """All Councilors of the namespace, or of all namespaces, by namespace and name."""
+    async def councilors(self, *, everywhere: bool = False, selector: str = "") -> tuple[list[Object], str]:
+        """Return Councilors and the version of the list, from which a watch goes on."""
+        path = _councilors(None if everywhere else self.namespace)
+        parameters = {"limit": str(PAGE_SIZE), **({"labelSelector": selector} if selector else {})}
         found: list[Object] = []
-        parameters = {"limit": str(LIST_LIMIT), **({"labelSelector": selector} if selector else {})}
-        while True:
-            page = await self.request("GET", self._councilors(None if everywhere else self.namespace), parameters)
+        token: str | None = ""
+        version = ""
+        while token is not None:
+            page = await self._ask("GET", path, {**parameters, **({"continue": token} if token else {})})
             found += page["items"]
-            if not (rest := page["metadata"].get("continue")):
-                return sorted(found, key=lambda item: (item["metadata"]["namespace"], item["metadata"]["name"]))
-            parameters["continue"] = rest
+            version, token = page["metadata"]["resourceVersion"], page["metadata"].get("continue") or None
+        return found, version
+
+    async def watch(self, version: str, *, everywhere: bool, selector: str) -> AsyncIterator[tuple[str, Object]]:
+        """Yield what becomes of Councilors after a version, (ADDED, MODIFIED or DELETED, Councilor), for ever.
+
+        Where the API server has forgotten the version, everything that exists comes again as ADDED.
+        """
+        path = _councilors(None if everywhere else self.namespace)
+        parameters = {"watch": "true", "allowWatchBookmarks": "true", "timeoutSeconds": str(_WATCH_SECONDS)}
+        if selector:
+            parameters["labelSelector"] = selector
+        while True:
+            try:
+                async for line in self._connection.lines(path, {**parameters, "resourceVersion": version}):
+                    event = json.loads(line)
+                    kind, body = event["type"], event["object"]
+                    if kind == "ERROR":
+                        break
+                    version = body["metadata"]["resourceVersion"]
+                    if kind != "BOOKMARK":
+                        yield kind, body
+                else:
+                    continue
+            except ApiError as error:
+                if error.status != 410:
+                    raise self._explained(error, "GET", f"{path}?watch") from error
+            items, version = await self.councilors(everywhere=everywhere, selector=selector)
+            for item in items:
+                yield "ADDED", item
 
     async def councilor(self, name: str) -> Object:
-        """A Councilor; if there is none, the error names those that it may have meant."""
-        from councilor_operator.errors import NotFoundError
-
-        path = f"{self._councilors(self.namespace)}/{name}"
+        """Return a Councilor; raises `MissingError` with names that are like it."""
         try:
-            return await self._connection.request("GET", path)
-        except NotFoundError:
-            names = [item["metadata"]["name"] for item in await self.councilors()]
-            close = difflib.get_close_matches(name, names, n=3)
-            meant = f"; did you mean {' or '.join(close)}?" if close else ""
-            raise CliError(f"there is no Councilor {name!r} in namespace {self.namespace}{meant}") from None
+            return await self._ask("GET", _councilors(self.namespace, name))
+        except MissingError:
+            others, _ = await self.councilors()
+            names = [item["metadata"]["name"] for item in others]
+            raise MissingError(close_names(name, names, self.namespace)) from None
 
-    async def patch(self, name: str, change: Mapping[str, Any]) -> Object:
-        """Change fields of a Councilor (merge patch); the Councilor afterwards."""
-        from councilor_operator.connection import MERGE_PATCH
+    async def change(self, name: str, patch: Object) -> Object:
+        """Merge into a Councilor; returns it as it is then."""
+        return await self._ask("PATCH", _councilors(self.namespace, name), body=patch, content_type=MERGE_PATCH)
 
-        path = f"{self._councilors(self.namespace)}/{name}"
-        parameters = {"fieldManager": "councilor-cli"}
-        return await self.request("PATCH", path, parameters, body=change, content_type=MERGE_PATCH)
+    async def job(self, name: str) -> Object | None:
+        """Return a Job, None when there is none."""
+        try:
+            return await self._ask("GET", f"/apis/batch/v1/namespaces/{self.namespace}/jobs/{url_quote(name)}")
+        except MissingError:
+            return None
 
-    async def pods(self, job: str) -> list[Object]:
-        """Pods of a Job, oldest first."""
+    async def pods_of(self, job: str) -> list[Object]:
+        """Return the Pods of a Job, oldest first."""
         path = f"/api/v1/namespaces/{self.namespace}/pods"
-        page = await self.request("GET", path, {"labelSelector": f"batch.kubernetes.io/job-name={job}"})
-        return sorted(page["items"], key=lambda pod: str(pod["metadata"].get("creationTimestamp")))
+        answer = await self._ask("GET", path, {"labelSelector": f"{LABEL_JOB_NAME}={job}"})
+        return sorted(answer["items"], key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
 
-    @asynccontextmanager
-    async def log(self, pod: str, *, follow: bool, previous: bool = False) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Lines of a Pod's log, as they come."""
-        parameters = {"follow": str(follow).lower(), "previous": str(previous).lower()}
-        path = f"/api/v1/namespaces/{self.namespace}/pods/{pod}/log"
-        async with self._explained(), self._connection.stream(path, parameters) as lines:
-            yield lines
+    async def log(
+        self, pod: str, container: str, *, follow: bool = False, tail: int | None = None
+    ) -> AsyncIterator[str]:
+        """Yield the lines of a container's log; with `follow` until it ends."""
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{url_quote(pod)}/log"
+        parameters = {"container": container, "follow": str(follow).lower()}
+        if tail is not None:
+            parameters["tailLines"] = str(tail)
+        try:
+            async for line in self._connection.lines(path, parameters):
+                yield line
+        except ApiError as error:
+            raise self._explained(error, "GET", path) from error
 
-    async def request(
+    async def _ask(
         self,
         method: str,
         path: str,
         parameters: Mapping[str, str] | None = None,
-        **more: Any,
+        *,
+        body: Any = None,
+        content_type: str = JSON,
     ) -> Object:
-        """Ask the API server; raises `CliError`."""
-        async with self._explained():
-            return await self._connection.request(method, path, parameters=parameters, **more)
-
-    @asynccontextmanager
-    async def _explained(self) -> AsyncIterator[None]:
-        from councilor_operator.errors import ApiError, NotFoundError
-
         try:
-            yield
+            return await self._connection.request(
+                method, path, parameters=parameters, body=body, content_type=content_type
+            )
         except NotFoundError as error:
-            if "could not find the requested resource" in error.message or "page not found" in error.message:
-                raise CliError(
-                    f"this cluster knows no {KIND}: install the chart councilor-operator, or only the type with "
-                    "`kubectl apply --server-side -f crds/`"
-                ) from None
-            raise CliError(error.message) from None
+            if path in {_councilors(None), _councilors(self.namespace)}:
+                # A list of nothing is empty; only a type that is not there is not found.
+                raise CliError(no_such_type(self._where.context)) from error
+            raise self._explained(error, method, path) from error
         except ApiError as error:
-            raise CliError(_reason(error)) from None
+            raise self._explained(error, method, path) from error
 
-    @staticmethod
-    def _councilors(namespace: str | None) -> str:
-        scope = f"/namespaces/{namespace}" if namespace else ""
-        return f"/apis/{GROUP}/{VERSION}{scope}/{PLURAL}"
+    def _explained(self, error: ApiError, method: str, path: str) -> CliError:
+        question = Question(method, path, self._where.server, self._where.context)
+        return explain(error, question)
 
 
 @asynccontextmanager
-async def connect(access: Access) -> AsyncIterator[Cluster]:
-    """Open the connection. Raises `CliError` without a usable kubeconfig."""
-    from councilor_operator.connection import connect_with
-    from councilor_operator.errors import ConfigurationError
-
-    # What the client logs about the kubeconfig is said below, with what to do.
-    logging.getLogger("kubernetes").setLevel(logging.CRITICAL)
+async def open_cluster(choice: Choice) -> AsyncIterator[Cluster]:
+    """Open the cluster that was chosen; raises `CliError` where there is no way to it."""
+    where = await login(choice)
     try:
-        async with connect_with(
-            _count, kubeconfig=str(access.kubeconfig) if access.kubeconfig else None, context=access.context
-        ) as (connection, namespace):
-            yield Cluster(connection, access.namespace or namespace or _account_namespace())
-    except ConfigurationError:
-        where = access.kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
-        context = f" with a context {access.context!r}" if access.context else ""
+        client = ApiClient(where.configuration)
+    except (OSError, ValueError) as error:
         raise CliError(
-            f"no way to a cluster: {where} is no kubeconfig{context}; set KUBECONFIG, or use --kubeconfig and --context"
-        ) from None
-
-
-def _account_namespace() -> str:
+            f"the certificates of the kubeconfig cannot be used ({type(error).__name__}): check certificate-authority, "
+            "client-certificate and client-key of its cluster and user"
+        ) from error
     try:
-        return ACCOUNT_NAMESPACE.read_text().strip()
-    except OSError:
-        return "default"
+        yield Cluster(StreamingConnection(client), where)
+    finally:
+        await client.close()
 
 
-def _count(_verb: str, _resource: str, _code: str, _seconds: float) -> None:
-    """Nobody asks a command line for metrics."""
-
-
-def _reason(error: Any) -> str:
-    match error.status:
-        case 401:
-            return "the API server does not know you: log in again (the credentials of the kubeconfig were refused)"
-        case 403:
-            return f"{error.message}; ask whoever runs the cluster for this right"
-        case _:
-            return str(error.message)
+def _councilors(namespace: str | None, *name: str) -> str:
+    where = f"/namespaces/{url_quote(namespace)}" if namespace else ""
+    return "/".join([f"/apis/{GROUP}/{VERSION}{where}/{PLURAL}", *map(url_quote, name)])

@@ -1,39 +1,63 @@
-"""Names of Councilors for the shell's completion: from the cluster, within two seconds, silent about all that fails."""
+"""What the cluster and the kubeconfig have to complete words with: bounded in time, and silent when there is nothing.
 
-from __future__ import annotations
+Whoever presses the tabulator wants no error in the middle of a line.
+"""
 
 import asyncio
-import contextlib
-import os
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from collections.abc import Coroutine
+from typing import Any, Final
 
 import typer
 
-if TYPE_CHECKING:
-    from councilor_cli.cluster import Access
-
-SECONDS: Final = 2.0
+_SECONDS: Final = 3.0
+"""Longer nobody waits for a tabulator."""
 
 
-def names(ctx: typer.Context, incomplete: str) -> list[str]:
-    """Names in the namespace that was typed so far and that begin with what was typed so far."""
-    if os.environ.get("COUNCILOR_COMPLETE_NAMES") == "0":
+def names(context: typer.Context, incomplete: str) -> list[str]:
+    """Return names of Councilors of the namespace that the line names so far."""
+    from councilor_cli.cluster import open_cluster
+
+    async def ask() -> list[str]:
+        async with open_cluster(_choice(context)) as cluster:
+            return [str(item["metadata"]["name"]) for item in (await cluster.councilors())[0]]
+
+    given = context.params.get("names") or ()
+    return [name for name in _answer(ask()) if name.startswith(incomplete) and name not in given]
+
+
+def namespaces(context: typer.Context, incomplete: str) -> list[str]:
+    """Return namespaces that have Councilors."""
+    from councilor_cli.cluster import open_cluster
+
+    async def ask() -> list[str]:
+        async with open_cluster(_choice(context)) as cluster:
+            items, _ = await cluster.councilors(everywhere=True)
+            return sorted({str(item["metadata"]["namespace"]) for item in items})
+
+    return [name for name in _answer(ask()) if name.startswith(incomplete)]
+
+
+def contexts(context: typer.Context, incomplete: str) -> list[str]:
+    """Return contexts of the kubeconfig."""
+    from councilor_cli.credentials import context_names
+
+    return [name for name in context_names(_choice(context)) if name.startswith(incomplete)]
+
+
+def _choice(context: typer.Context) -> Any:
+    from councilor_cli.credentials import Choice
+
+    given = context.params
+    return Choice(given.get("kubeconfig"), given.get("context"), given.get("namespace"))
+
+
+def _answer(question: Coroutine[Any, Any, list[str]]) -> list[str]:
+    async def bounded() -> list[str]:
+        async with asyncio.timeout(_SECONDS):
+            return await question
+
+    try:
+        return asyncio.run(bounded())
+    # No cluster, no right, no time: nothing to complete with, and nobody to tell.
+    except Exception:
         return []
-    from councilor_cli.cluster import Access
-
-    typed = ctx.params
-    kubeconfig = typed.get("kubeconfig")
-    access = Access(typed.get("namespace"), typed.get("context"), Path(kubeconfig) if kubeconfig else None)
-    # A shell that waits for its user shows no errors: no names then.
-    with contextlib.suppress(Exception):
-        return [name for name in asyncio.run(_names(access)) if name.startswith(incomplete)]
-    return []
-
-
-async def _names(access: Access) -> list[str]:
-    import councilor_operator.connection  # noqa: F401 - takes its time, which is not the cluster's
-    from councilor_cli.cluster import connect
-
-    async with asyncio.timeout(SECONDS), connect(access) as cluster:
-        return [item["metadata"]["name"] for item in await cluster.councilors()]

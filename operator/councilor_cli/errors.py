@@ -6,25 +6,16 @@ EXIT_OK: Final = 0
 EXIT_ERROR: Final = 1
 EXIT_USAGE: Final = 2
 EXIT_WARNING: Final = 10
-"""`run`: the run was judged warning."""
-EXIT_BAD: Final = 11
-"""`run`: the run was judged error."""
+"""Exit codes from here on are those of `councilor run`: the verdict of the run, clear of shells' and usage errors'."""
+EXIT_VERDICT_ERROR: Final = 11
 EXIT_FAILED: Final = 12
-"""`run`: the run failed, there is no answer to judge."""
-EXIT_SKIPPED: Final = 13
-"""`run`: the run was refused, or skipped."""
-EXIT_WAITING: Final = 14
-"""`run`: the time to wait is over, the run goes on."""
+EXIT_NO_RUN: Final = 13
+"""Refused, or skipped: the agent was not asked."""
+EXIT_UNKNOWN: Final = 14
+"""Nobody knows yet: out of time, the operator silent, or the Job gone before it was read."""
 EXIT_INTERRUPTED: Final = 130
-
-RESULT_CODES: Final = {
-    "success": EXIT_OK,
-    "warning": EXIT_WARNING,
-    "error": EXIT_BAD,
-    "failed": EXIT_FAILED,
-    "skipped": EXIT_SKIPPED,
-}
-"""Exit code of `run` by the run's result."""
+"""128 and the number of SIGINT, as shells have it."""
+EXIT_BROKEN_PIPE: Final = 141
 
 
 class CliError(Exception):
@@ -33,3 +24,15 @@ class CliError(Exception):
     def __init__(self, message: str, *, exit_code: int = EXIT_ERROR) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+class MissingError(CliError):
+    """What was asked for is not there."""
+
+
+class UnreachableError(CliError):
+    """The API server does not answer, or not now; the next attempt may succeed."""
+
+
+class ForbiddenError(CliError):
+    """The API server knows who asks, and does not let them."""

@@ -1,20 +1,36 @@
-"""Options that several commands have, as kubectl spells them."""
+"""Options and arguments that several commands have."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from councilor_cli.completion import names
-from councilor_cli.output import Format
+from councilor_cli.completion import contexts, names, namespaces
 
 Namespace = Annotated[
-    str | None, typer.Option("--namespace", "-n", help="Namespace; the context's own if not given.", metavar="NAME")
+    str | None,
+    typer.Option(
+        "--namespace",
+        "-n",
+        help="The namespace; that of the context if not given.",
+        show_default=False,
+        autocompletion=namespaces,
+    ),
 ]
-Context = Annotated[str | None, typer.Option("--context", help="Context of the kubeconfig.", metavar="NAME")]
-Kubeconfig = Annotated[Path | None, typer.Option("--kubeconfig", help="Path of the kubeconfig.", metavar="FILE")]
-Output = Annotated[Format, typer.Option("--output", "-o", help="How to print it.", case_sensitive=False)]
-Name = Annotated[str, typer.Argument(help="Name of the Councilor.", autocompletion=names, show_default=False)]
+Context = Annotated[
+    str | None,
+    typer.Option(
+        help="The context of the kubeconfig; the current one if not given.", show_default=False, autocompletion=contexts
+    ),
+]
+Kubeconfig = Annotated[
+    str | None,
+    typer.Option(help="The kubeconfig; KUBECONFIG or ~/.kube/config if not given.", show_default=False),
+]
+Name = Annotated[
+    str,
+    typer.Argument(help="Name of the Councilor.", metavar="NAME", show_default=False, autocompletion=names),
+]
 Names = Annotated[
-    list[str], typer.Argument(help="Names of Councilors.", autocompletion=names, show_default=False, metavar="NAME...")
+    list[str],
+    typer.Argument(help="Names of Councilors.", metavar="NAME...", show_default=False, autocompletion=names),
 ]

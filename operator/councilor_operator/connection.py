@@ -48,9 +48,10 @@ RequestCount = Callable[[str, str, str, float], None]
 class Connection:
     """A pool of connections to one API server."""
 
-    def __init__(self, client: ApiClient, count: RequestCount) -> None:
+    def __init__(self, client: ApiClient, count: RequestCount, *, program: str = "councilor-operator") -> None:
         self._client = client
         self._count = count
+        self._program = program
 
     async def request(
         self,
@@ -67,8 +68,7 @@ class Connection:
         """
         if content_type == APPLY:
             body = apply_document(body)
-        headers = await self._headers(content_type)
-        url = self._url(path, parameters)
+        headers, url = await self._headers(content_type), self._url(path, parameters)
         started, code = monotonic(), NO_ANSWER
         try:
             response = await self._client.rest_client.request(
@@ -81,7 +81,7 @@ class Connection:
         finally:
             self._count(*target(method, path), code, monotonic() - started)
         if response.status >= 300:
-            raise _error(response.status, content, response.headers.get("Retry-After"))
+            raise error_of(response.status, content, response.headers.get("Retry-After"))
         try:
             answer: dict[str, Any] = json.loads(content)
         except ValueError as error:
@@ -89,31 +89,13 @@ class Connection:
             raise TransientError("the answer is not the API server's: no JSON", status=response.status) from error
         return answer
 
-    @asynccontextmanager
-    async def stream(self, path: str, parameters: Mapping[str, str]) -> AsyncIterator[AsyncIterator[bytes]]:
-        """Ask for what has no end, a log that is followed: its lines as they come. Raises as `request` does, without a
-        limit of time for the whole."""
-        try:
-            answer = await self._client.rest_client.request(
-                "GET",
-                self._url(path, parameters),
-                headers={**await self._headers(JSON), "Accept": "*/*"},
-                _request_timeout=aiohttp.ClientTimeout(total=None, sock_connect=REQUEST_TIMEOUT_SECONDS),
-            )
-            async with answer.response as response:
-                if response.status >= 300:
-                    raise _error(response.status, await response.read(), response.headers.get("Retry-After"))
-                yield response.content
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise TransientError(f"the API server cannot be reached: {type(error).__name__}") from error
-
     async def _headers(self, content_type: str) -> dict[str, str]:
         headers = {
             "Accept": JSON,
             # Compressing long lists costs the API server more than sending them.
             "Accept-Encoding": "identity",
             "Content-Type": content_type,
-            "User-Agent": f"councilor-operator/{__version__}",
+            "User-Agent": f"{self._program}/{__version__}",
         }
         # Asked for each time: the token of a service account is rotated on disk.
         if authorization := await self._client.configuration.get_api_key_with_prefix("BearerToken"):
@@ -158,31 +140,12 @@ async def connect(count: RequestCount) -> AsyncIterator[Connection]:
 
     Raises `ConfigurationError` when there is neither.
     """
-    async with connect_with(count) as (connection, _):
-        yield connection
-
-
-@asynccontextmanager
-async def connect_with(
-    count: RequestCount, *, kubeconfig: str | None = None, context: str | None = None
-) -> AsyncIterator[tuple[Connection, str | None]]:
-    """Open a connection as `connect` does, or with a kubeconfig and a context of choice; with the namespace that the
-    context names, if any.
-
-    Raises `ConfigurationError` when there is no such way.
-    """
     configuration = Configuration()
-    namespace = None
     try:
-        if SERVICE_ACCOUNT_TOKEN.exists() and kubeconfig is None and context is None:
+        if SERVICE_ACCOUNT_TOKEN.exists():
             kubernetes_config.load_incluster_config(client_configuration=configuration)
         else:
-            await kubernetes_config.load_kube_config(
-                config_file=kubeconfig, context=context, client_configuration=configuration
-            )
-            contexts, current = kubernetes_config.list_kube_config_contexts(kubeconfig)
-            chosen = next((item for item in contexts if item["name"] == context), None) if context else current
-            namespace = (chosen or {}).get("context", {}).get("namespace")
+            await kubernetes_config.load_kube_config(client_configuration=configuration)
     except kubernetes_config.ConfigException as error:
         raise ConfigurationError(
             "no way to the API server: run in a Pod with a service account, or set KUBECONFIG to a valid file"
@@ -192,7 +155,7 @@ async def connect_with(
     configuration.client_session_kwargs = {"trust_env": False}
     client = ApiClient(configuration)
     try:
-        yield Connection(client, count), namespace
+        yield Connection(client, count)
     finally:
         await client.close()
 
@@ -200,7 +163,8 @@ async def connect_with(
 _UNREADABLE: Final = "unable to convert unstructured object"
 
 
-def _error(status: int, content: bytes, retry_after: str | None) -> ApiError:
+def error_of(status: int, content: bytes, retry_after: str | None) -> ApiError:
+    """Return the error that an HTTP answer of 300 and more stands for."""
     try:
         document = json.loads(content)
         message = str(document.get("message", "")) or f"HTTP {status}"

@@ -157,12 +157,28 @@ def test_the_driver_stays_where_documents_are_read() -> None:
     assert users == {"source", "feed"}
 
 
+def test_help_of_the_command_line_waits_for_no_client() -> None:
+    loaded = loaded_by("import councilor_cli.__main__, councilor_cli.application")
+    assert {"typer", "councilor_cli"} <= loaded
+    assert loaded.isdisjoint(
+        {"asyncio.base_events", "kopf", "kubernetes", "aiohttp", "pydantic", "pymongo", "croniter"}
+    )
+
+
 def test_kopf_stays_at_the_edge() -> None:
     users = {path.stem for path in modules(ROOT / "operator") if "kopf" in {n.split(".")[0] for n in imported(path)}}
     assert users == {"__main__", "handlers", "process"}
 
 
-@pytest.mark.parametrize(("package", "users"), [("kubernetes", {"connection"}), ("aiohttp", {"connection", "health"})])
-def test_client_and_http_stay_where_they_belong(package: str, users: set[str]) -> None:
-    paths = modules(ROOT / "operator")
+@pytest.mark.parametrize(
+    ("folder", "package", "users"),
+    [
+        ("councilor_operator", "kubernetes", {"connection"}),
+        ("councilor_operator", "aiohttp", {"connection", "health"}),
+        ("councilor_cli", "kubernetes", {"cluster", "credentials"}),
+        ("councilor_cli", "aiohttp", {"cluster", "explanations"}),
+    ],
+)
+def test_client_and_http_stay_where_they_belong(folder: str, package: str, users: set[str]) -> None:
+    paths = modules(ROOT / "operator" / folder)
     assert {path.stem for path in paths if package in {n.split(".")[0] for n in imported(path)}} == users

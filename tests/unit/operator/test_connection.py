@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from councilor_operator.connection import _error
+from councilor_operator.connection import error_of
 from councilor_operator.errors import (
     ApiError,
     Cause,
@@ -47,7 +47,7 @@ TERMINATING = {"causes": [{"reason": "NamespaceTerminating", "message": "m", "fi
     ],
 )
 def test_kinds(status: int, message: str, details: dict[str, Any] | None, kind: type[ApiError]) -> None:
-    error = _error(status, json.dumps({"kind": "Status", "message": message, "details": details}).encode(), None)
+    error = error_of(status, json.dumps({"kind": "Status", "message": message, "details": details}).encode(), None)
     assert type(error) is kind
     assert error.status == status
     assert error.message in {message, "the namespace is being deleted", "the namespace is gone"}
@@ -55,20 +55,20 @@ def test_kinds(status: int, message: str, details: dict[str, Any] | None, kind: 
 
 def test_causes_are_kept_where_they_name_a_field() -> None:
     causes = [{"field": "spec.schedule", "message": "m", "reason": "r"}, {"message": "of no field"}, {"field": "a"}]
-    error = _error(422, json.dumps({"message": "flat", "details": {"causes": causes}}).encode(), None)
+    error = error_of(422, json.dumps({"message": "flat", "details": {"causes": causes}}).encode(), None)
     assert isinstance(error, RejectedError)
     assert error.causes == (Cause("spec.schedule", "m"), Cause("a", ""))
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b"7", b'{"details": 5}', b'{"details": {"causes": [7]}}'])
 def test_pages_of_a_proxy(content: bytes) -> None:
-    error = _error(502, content, None)
+    error = error_of(502, content, None)
     assert type(error) is TransientError
     assert error.message == "HTTP 502"
 
 
 @pytest.mark.parametrize(("header", "seconds"), [("7", 7.0), (None, None), ("soon", None)])
 def test_when_to_come_back(header: str | None, seconds: float | None) -> None:
-    error = _error(429, b"{}", header)
+    error = error_of(429, b"{}", header)
     assert isinstance(error, TransientError)
     assert error.retry_after == seconds
