@@ -42,12 +42,17 @@ _REGEX: Final = re.compile(r",? \(?e\.g\. .*$|,? ?\(?regex used for validation.*
 
 def describe_errors(error: ValidationError) -> str:
     """Say which fields of a spec are wrong and what to write there, without repeating their values."""
+    return _listed(problems_of(error).values())
+
+
+def problems_of(error: ValidationError) -> dict[tuple[str | int, ...], str]:
+    """Return what `describe_errors` says, whole and by the paths of the fields below `spec`."""
     # A union complains once for each of its members, and about the same field.
     problems: dict[tuple[str | int, ...], str] = {}
     for item in error.errors(include_url=False, include_input=False):
         path, schema = _located(item["loc"])
         problems.setdefault(path, _problem(path, schema, item))
-    return _listed(problems.values())
+    return problems
 
 
 def describe_rejection(kind: str, message: str, causes: Sequence[Cause]) -> str:

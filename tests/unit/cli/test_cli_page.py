@@ -11,7 +11,7 @@ from councilor_cli.application import application
 
 PAGE = (Path(__file__).parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
 COMMANDS = dict(typer.main.get_command(application).commands.items())  # type: ignore[attr-defined]
-MINE = ("list", "get", "run", "pause", "resume", "history", "logs", "version")
+MINE = tuple(name for name, command in COMMANDS.items() if not command.hidden)
 
 
 def code_words() -> set[str]:
