@@ -54,7 +54,7 @@ lint: venv ## Check style, import rules and generated files.
 .PHONY: types
 types: venv ## Check types (mypy, strict).
 	@.venv/bin/mypy
-	@.venv/bin/mypy tests hack/chart hack/demo hack/images hack/readme hack/verdict
+	@.venv/bin/mypy tests hack/chart hack/demo hack/images hack/readme hack/reference hack/release hack/verdict
 	@MYPYPATH=hack/cluster .venv/bin/mypy -p launcher
 
 .PHONY: format
@@ -63,9 +63,10 @@ format: venv ## Format the code and mend what can be mended.
 	@.venv/bin/ruff format
 
 .PHONY: manifests
-manifests: venv ## Generate the CRD from the types, and what the chart has of both.
+manifests: venv ## Generate from the types: the CRD, what the chart has of it, pages of docs/.
 	@$(PYTHON) -m councilor_operator.api.crd > $(CRD).new && mv $(CRD).new $(CRD)
 	@$(PYTHON) -m hack.chart
+	@$(PYTHON) -m hack.reference
 
 .PHONY: verdict
 verdict: venv ## Learn the weights of the verdict from the labelled reports.
@@ -120,6 +121,11 @@ cluster-binaries: ## Build Kubernetes for the local cluster (5 minutes at first,
 .PHONY: images
 images: ## Build the images of operator and runner.
 	@hack/images/build
+
+.PHONY: release
+release: venv ## Build all that is published into dist/, with checksums.
+	@UV=$(UV) $(PYTHON) -m hack.release --twice
+
 
 .PHONY: demo
 demo: venv mongodb-libraries ## Start a cluster, Conductor, MongoDB and the operator, and watch Councilors run.

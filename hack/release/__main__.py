@@ -1,0 +1,107 @@
+"""`make release`: builds everything that is published into dist/, so that the same commit gives the same bytes.
+
+Times in archives are those of the commit (SOURCE_DATE_EPOCH). `--twice` builds what is compared with little effort a
+second time, elsewhere, and fails where a byte differs. Needs network, git, and what `hack/images/build` needs.
+"""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from councilor_operator import __version__
+from hack.release.archive import normalized
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+DIST: Final = ROOT / "dist"
+CHART: Final = ROOT / "charts" / "councilor-operator"
+SUMS: Final = "SHA256SUMS"
+_EXTRAS: Final = {"councilor-operator": "operator", "councilor-runner": "runner", "councilor": "cli"}
+"""Lists of parts, and the extra of the Python package whose dependencies are in them."""
+
+
+def main(arguments: list[str]) -> int:
+    """Build, and compare if asked to; returns 1 where two builds differ."""
+    uv = os.environ["UV"]
+    if DIST.exists():
+        shutil.rmtree(DIST)
+    DIST.mkdir()
+    epoch = _output("git", "log", "-1", "--format=%ct")
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": epoch}
+    _packages(DIST, uv, environment)
+    if "--twice" in arguments:
+        with tempfile.TemporaryDirectory() as folder:
+            _packages(Path(folder), uv, environment)
+            differing = sorted(
+                file.name for file in DIST.iterdir() if file.read_bytes() != (Path(folder) / file.name).read_bytes()
+            )
+        _say("the same twice: " + ", ".join(sorted(file.name for file in DIST.iterdir() if file.name not in differing)))
+        if differing:
+            _say("different: " + ", ".join(differing))
+            return 1
+    if "--without-images" not in arguments:
+        _images(DIST)
+    sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in sorted(DIST.iterdir())]
+    (DIST / SUMS).write_text("".join(sums))
+    _say("".join(sums).rstrip())
+    return 0
+
+
+def _packages(target: Path, uv: str, environment: Mapping[str, str]) -> None:
+    """Build all but the images: a wheel and its sources, the chart, the CRD, lists of parts."""
+    _run(uv, "build", "--quiet", "--out-dir", str(target), env=environment)
+    for left in target.glob(".*"):
+        left.unlink()
+    helm = _output("hack/tools/tool", "helm")
+    with tempfile.TemporaryDirectory() as folder:
+        _run(helm, "package", str(CHART), "--destination", folder)
+        (made,) = Path(folder).iterdir()
+        (target / made.name).write_bytes(normalized(made.read_bytes(), int(environment["SOURCE_DATE_EPOCH"])))
+    (crd,) = (ROOT / "crds").glob("*.yaml")
+    shutil.copyfile(crd, target / f"councilor-crd-{__version__}.yaml")
+    for name, extra in _EXTRAS.items():
+        text = _output(
+            *(uv, "export", "--frozen", "--no-dev", "--extra", extra, "--format", "cyclonedx1.5"),
+            *("--preview-features", "sbom-export", "--quiet"),
+        )
+        (target / f"{name}-{__version__}.cdx.json").write_text(_without_chance(text, environment["SOURCE_DATE_EPOCH"]))
+
+
+def _without_chance(text: str, epoch: str) -> str:
+    """Return a list of parts with the time of the commit, and a serial number that follows from its content."""
+    import json
+    import uuid
+    from datetime import UTC, datetime
+
+    document = json.loads(text)
+    document.pop("serialNumber", None)
+    document["metadata"]["timestamp"] = datetime.fromtimestamp(int(epoch), tz=UTC).isoformat().replace("+00:00", "Z")
+    plain = json.dumps(document, indent=2, sort_keys=True)
+    document["serialNumber"] = uuid.uuid5(uuid.NAMESPACE_URL, plain).urn
+    return json.dumps(document, indent=2, sort_keys=True) + "\n"
+
+
+def _images(target: Path) -> None:
+    """Build the images, and pack them as archives that `docker load`, `ctr import` and `skopeo copy` read."""
+    _run("hack/images/build", "--archives", str(target))
+
+
+def _run(*words: str, env: Mapping[str, str] | None = None) -> None:
+    subprocess.run(words, cwd=ROOT, env=env, check=True, stdout=sys.stderr)
+
+
+def _output(*words: str) -> str:
+    return subprocess.run(words, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

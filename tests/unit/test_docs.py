@@ -1,0 +1,134 @@
+"""The pages for users: links lead somewhere, generated parts are fresh, examples are right, commands exist."""
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+import yaml
+from typer.testing import CliRunner
+
+from councilor_cli.application import application
+from councilor_cli.validation import Severity, check
+from hack.reference.__main__ import fresh
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + [
+    *sorted((ROOT / "docs").rglob("*.md")),
+    ROOT / "charts" / "councilor-operator" / "README.md",
+]
+COMMANDS = typer.main.get_command(application).commands  # type: ignore[attr-defined]
+OFFLINE = {"preview", "validate", "new"}
+VALUES = yaml.safe_load((ROOT / "charts" / "councilor-operator" / "values.yaml").read_text())
+
+
+def page_id(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def prose(page: Path) -> str:
+    return re.sub(r"^( *)```.*?^\1```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def fenced(page: Path, language: str) -> Iterator[str]:
+    for found in re.finditer(rf"^( *)```{language}\n(.*?)^\1```", page.read_text(), re.MULTILINE | re.DOTALL):
+        yield re.sub(rf"^{found[1]}", "", found[2], flags=re.MULTILINE)
+
+
+def commands(page: Path) -> list[str]:
+    lines = "\n".join(fenced(page, "sh")).replace("\\\n", " ").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if re.match(r"[a-z]+:", target):
+            continue
+        name, _, anchor = target.partition("#")
+        file = (page.parent / name).resolve() if name else page
+        assert file.exists(), target
+        if anchor:
+            assert anchor in anchors(file), target
+
+
+def test_every_page_is_in_the_index() -> None:
+    index = (ROOT / "docs" / "README.md").read_text()
+    for page in (ROOT / "docs").glob("*.md"):
+        assert page.name == "README.md" or f"({page.name})" in index, page.name
+
+
+@pytest.mark.parametrize("page", fresh(), ids=page_id)
+def test_generated_parts_are_fresh(page: Path) -> None:
+    assert page.read_text() == fresh()[page], "run `make manifests` and commit what changed"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_councilors_on_pages_are_right(page: Path) -> None:
+    for text in fenced(page, "yaml"):
+        for document in yaml.safe_load_all(text):
+            if isinstance(document, dict) and document.get("kind") == "Councilor":
+                assert [item for item in check(text).findings if item.severity is Severity.ERROR] == []
+
+
+def value_at(path: str) -> Any:
+    found: Any = VALUES
+    for part in path.split("."):
+        found = found[part]
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_values_and_files_in_commands_exist(page: Path) -> None:
+    for line in commands(page):
+        for path in re.findall(r"--set (?:'|\")?([A-Za-z.]+)=", line):
+            value_at(path)
+        for path in re.findall(r"(?<![\w/.-])((?:charts|examples|hack|crds)/[\w./-]+)", line):
+            assert (ROOT / path).exists(), path
+
+
+def councilor_lines() -> list[str]:
+    found = []
+    for page in PAGES:
+        for line in [*commands(page), *re.findall(r"`((?:kubectl )?councilor [a-z][^`]*)`", prose(page))]:
+            words = re.sub(r"^(?:[A-Z_]+=\S+ )+", "", line)
+            if words.startswith(("councilor ", "kubectl councilor ")):
+                found.append(words.removeprefix("kubectl "))
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize("line", councilor_lines())
+def test_commands_of_the_command_line_exist(line: str) -> None:
+    words = shlex.split(line.split(" > ")[0].split(" || ")[0])[1:]
+    if words[0].startswith("-"):
+        assert words[0] in {"--install-completion", "--show-completion", "--help"}
+        return
+    command = COMMANDS[words[0]]
+    known = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+    assert {word.split("=")[0] for word in words[1:] if re.match(r"--?[a-z]", word)} <= known | {"--help"}
+
+
+def test_commands_that_need_no_cluster_do_what_the_pages_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the order of the page, in one folder, as somebody would who follows it."""
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    ran = 0
+    for name in ("install.md", "cli.md", "schedules.md"):
+        for line in commands(ROOT / "docs" / name):
+            words, _, target = line.partition(" > ")
+            if shlex.split(words)[0] != "councilor" or shlex.split(words)[1] not in OFFLINE:
+                continue
+            done = CliRunner().invoke(application, shlex.split(words)[1:])
+            assert done.exit_code == 0, f"{line}: {done.output}"
+            if target:
+                (tmp_path / target.strip()).write_text(done.stdout)
+            ran += 1
+    assert ran >= 6
