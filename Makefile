@@ -112,6 +112,10 @@ bench-runner: venv mongodb-libraries ## Measure the runner alone (two minutes).
 bench-sync: venv mongodb-libraries cluster-binaries ## Measure the sync alone (seven minutes).
 	@.venv/bin/python -m tests.bench sync
 
+.PHONY: scan
+scan: $(UV) ## Look for misconfigurations in the Dockerfile and in what the chart renders.
+	@UV=$(UV) hack/release/scan
+
 # --- Cluster, images, demo ------------------------------------------------------------------------------------------------
 
 .PHONY: cluster-binaries
@@ -123,7 +127,7 @@ images: ## Build the images of operator and runner.
 	@hack/images/build
 
 .PHONY: release
-release: venv ## Build all that is published into dist/, with checksums.
+release: venv ## Build all that is published into dist/release, with checksums.
 	@UV=$(UV) $(PYTHON) -m hack.release --twice
 
 

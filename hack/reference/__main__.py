@@ -1,4 +1,4 @@
-"""`python -m hack.reference`, a part of `make manifests`: docs/reference.md, and a table of docs/schedules.md."""
+"""`python -m hack.reference`, a part of `make manifests`: what docs/ has from code."""
 
 from pathlib import Path
 from typing import Final
@@ -7,9 +7,11 @@ import yaml
 
 from hack.reference.clocks import replaced
 from hack.reference.fields import page
+from hack.release import licences
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 REFERENCE: Final = ROOT / "docs" / "reference.md"
+LICENCES: Final = ROOT / "docs" / "licences.md"
 SCHEDULES: Final = ROOT / "docs" / "schedules.md"
 
 
@@ -18,6 +20,7 @@ def fresh() -> dict[Path, str]:
     (crd,) = (ROOT / "crds").glob("*.yaml")
     return {
         REFERENCE: page(yaml.safe_load(crd.read_text())),
+        LICENCES: licences.page((ROOT / "uv.lock").read_text()),
         SCHEDULES: replaced(SCHEDULES.read_text()),
     }
 

@@ -1,16 +1,19 @@
-"""`make release`: builds everything that is published into dist/, so that the same commit gives the same bytes.
+"""`make release`: builds everything that is published into dist/release/, so that the same commit gives the same bytes.
 
 Times in archives are those of the commit (SOURCE_DATE_EPOCH). `--twice` builds what is compared with little effort a
 second time, elsewhere, and fails where a byte differs. Needs network, git, and what `hack/images/build` needs.
 """
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+import uuid
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +21,7 @@ from councilor_operator import __version__
 from hack.release.archive import normalized
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-DIST: Final = ROOT / "dist"
+DIST: Final = ROOT / "dist" / "release"
 CHART: Final = ROOT / "charts" / "councilor-operator"
 SUMS: Final = "SHA256SUMS"
 _EXTRAS: Final = {"councilor-operator": "operator", "councilor-runner": "runner", "councilor": "cli"}
@@ -30,7 +33,7 @@ def main(arguments: list[str]) -> int:
     uv = os.environ["UV"]
     if DIST.exists():
         shutil.rmtree(DIST)
-    DIST.mkdir()
+    DIST.mkdir(parents=True)
     epoch = _output("git", "log", "-1", "--format=%ct")
     environment = {**os.environ, "SOURCE_DATE_EPOCH": epoch}
     _packages(DIST, uv, environment)
@@ -74,10 +77,6 @@ def _packages(target: Path, uv: str, environment: Mapping[str, str]) -> None:
 
 def _without_chance(text: str, epoch: str) -> str:
     """Return a list of parts with the time of the commit, and a serial number that follows from its content."""
-    import json
-    import uuid
-    from datetime import UTC, datetime
-
     document = json.loads(text)
     document.pop("serialNumber", None)
     document["metadata"]["timestamp"] = datetime.fromtimestamp(int(epoch), tz=UTC).isoformat().replace("+00:00", "Z")
@@ -88,7 +87,9 @@ def _without_chance(text: str, epoch: str) -> str:
 
 def _images(target: Path) -> None:
     """Build the images, and pack them as archives that `docker load`, `ctr import` and `skopeo copy` read."""
-    _run("hack/images/build", "--archives", str(target))
+    _run("hack/images/build", "--tag", __version__, "--output", str(target))
+    for name in ("operator", "runner"):
+        (target / f"{name}.tar").rename(target / f"councilor-{name}-{__version__}.tar")
 
 
 def _run(*words: str, env: Mapping[str, str] | None = None) -> None:
