@@ -111,7 +111,12 @@ class CommandLine:
         out, err = (self._folder / f"command-{self._count}.{stream}" for stream in ("out", "err"))
         with out.open("w") as stdout, err.open("w") as stderr:
             process = subprocess.Popen(
-                self._line(*words, "-n", self._namespace), env=self.environment, stdout=stdout, stderr=stderr, text=True
+                # Tests that a shell started in the background ignore Ctrl-C, and what they start would too.
+                ["env", "--default-signal=INT", *self._line(*words, "-n", self._namespace)],
+                env=self.environment,
+                stdout=stdout,
+                stderr=stderr,
+                text=True,
             )
         found = Started(process, out, err)
         try:
