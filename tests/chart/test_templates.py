@@ -11,7 +11,7 @@ import pytest
 
 from councilor_operator import __version__
 from councilor_operator.config import OperatorConfig
-from councilor_operator.rights import RULES, SYNC_RULES
+from councilor_operator.rights import RULES, SYNC_RULES, VERIFY_RULES
 from councilor_operator.sync.config import SyncConfig
 from tests.chart.helm import NAMESPACE, RELEASE, URL, Object, merged, rendered
 from tests.chart.matrix import MATRIX, Values
@@ -155,6 +155,7 @@ def test_rights_are_those_that_the_code_needs() -> None:
     assert rights("namespaces", "Role", "operator") == [RULES] * 3
     assert rights("namespaces", "Role", "sync") == [SYNC_RULES]
     assert rights("sync", "Role", "sync") == [SYNC_RULES]
+    assert rights("defaults", "Role", "verify") == [VERIFY_RULES]
     roles = {(item["metadata"]["namespace"]) for item in of("namespaces", "Role", "operator")}
     assert roles == {"chamber", "council", "councilors"}
     left = [item["metadata"]["name"] for item in objects("without-rights") if "Role" in item["kind"]]

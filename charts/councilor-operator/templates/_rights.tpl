@@ -33,6 +33,15 @@
   verbs: [create]
 {{- end -}}
 
+{{- define "councilor-operator.verifyRules" -}}
+- apiGroups: [councilors.conductor.community]
+  resources: [councilors]
+  verbs: [get, create, patch, delete]
+- apiGroups: [""]
+  resources: [pods]
+  verbs: [list]
+{{- end -}}
+
 {{/* Role and binding in one namespace. Arguments: root, component, namespace, rules (text). */}}
 {{- define "councilor-operator.role" }}
 ---
