@@ -132,3 +132,13 @@ def test_commands_that_need_no_cluster_do_what_the_pages_say(tmp_path: Path, mon
                 (tmp_path / target.strip()).write_text(done.stdout)
             ran += 1
     assert ran >= 6
+
+
+@pytest.mark.parametrize("name", ["install.md", "security.md", "migration.md", "operations.md"])
+def test_values_that_pages_name_exist(name: str) -> None:
+    words = re.findall(
+        r"`((?:sync|metrics|networkPolicy|rbac|runner|defaults|image|operator)\.[A-Za-z.]+)`",
+        prose(ROOT / "docs" / name),
+    )
+    for path in words:
+        value_at(path)
