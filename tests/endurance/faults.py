@@ -13,10 +13,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Literal
 
-from councilor_operator.constants import LABEL_NAME
 from hack.demo.cluster import LAUNCHER
 from hack.demo.commands import CommandError, Commands
-from hack.demo.manifests import OPERATOR
+from hack.demo.manifests import LABEL_COMPONENT, OPERATOR
 from tests.e2e.environment import Environment
 from tests.e2e.operator_pod import processes_of
 from tests.e2e.workspace import eventually
@@ -81,7 +80,7 @@ class Operators:
 
     def _pods(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = self._cluster.get(
-            "pods", "-n", self._namespace, "-l", f"{LABEL_NAME}={OPERATOR}"
+            "pods", "-n", self._namespace, "-l", f"{LABEL_COMPONENT}=operator"
         )["items"]
         return found
 
