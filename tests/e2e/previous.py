@@ -29,24 +29,24 @@ def previous_chart(folder: Path) -> Path:
     return copy
 
 
-def load_previous_images(environment: Environment, folder: Path) -> None:
-    """Gives the cluster both images under the tag `TAG`, too."""
+def load_images_as(environment: Environment, tag: str, folder: Path) -> None:
+    """Gives the cluster both images under another tag, too."""
     archives = []
     for name in ("operator.tar", "runner.tar"):
         assert (ARCHIVES / name).exists(), "these tests need images that were built here: unset OPERATOR_IMAGE"
-        retag(ARCHIVES / name, folder / name)
+        retag(ARCHIVES / name, folder / name, tag)
         archives.append(folder / name)
     environment.cluster.load_images(archives)
 
 
-def retag(archive: Path, target: Path) -> None:
+def retag(archive: Path, target: Path, tag: str) -> None:
     """Copies a docker-archive and names its image otherwise."""
     with tarfile.open(archive) as source, tarfile.open(target, "w") as copy:
         for member in source:
             content = source.extractfile(member) if member.isreg() else None
             if member.name == "manifest.json" and content is not None:
                 (image,) = json.load(content)
-                names = [f"{name.rpartition(':')[0]}:{TAG}" for name in image["RepoTags"]]
+                names = [f"{name.rpartition(':')[0]}:{tag}" for name in image["RepoTags"]]
                 text = json.dumps([{**image, "RepoTags": names}]).encode()
                 member.size = len(text)
                 content = io.BytesIO(text)

@@ -20,7 +20,7 @@ from hack.demo.commands import CommandError
 from hack.demo.manifests import LABEL_INSTANCE, RELEASE, image
 from tests.conductor.answers import Answer
 from tests.e2e.environment import Environment
-from tests.e2e.previous import TAG, VERSION, load_previous_images, previous_chart
+from tests.e2e.previous import TAG, VERSION, load_images_as, previous_chart
 from tests.e2e.release import (
     RUN_SECONDS,
     Release,
@@ -96,7 +96,7 @@ def test_upgrade_and_rollback_lose_no_run_double_none_and_start_none(
     environment = release.environment
     tag = image(environment.installation.runner_image)["tag"]
     operator = image(environment.installation.operator_image)
-    load_previous_images(environment, tmp_path)
+    load_images_as(environment, TAG, tmp_path)
     release.install("--set", f"image.tag={TAG}", chart=previous_chart(tmp_path))
     assert release.version() == f"{RELEASE}-{VERSION}"
     assert release.operator_image() == f"{operator['repository']}:{TAG}"

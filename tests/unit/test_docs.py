@@ -2,7 +2,6 @@
 
 import re
 import shlex
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,38 +13,16 @@ from typer.testing import CliRunner
 from councilor_cli.application import application
 from councilor_cli.validation import Severity, check
 from hack.reference.__main__ import fresh
+from tests.pages import PAGES, ROOT, commands, fenced, is_make, page_id, prose
 
-ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + [
-    *sorted((ROOT / "docs").rglob("*.md")),
-    ROOT / "charts" / "councilor-operator" / "README.md",
-]
 COMMANDS = typer.main.get_command(application).commands  # type: ignore[attr-defined]
 OFFLINE = {"preview", "validate", "new"}
 VALUES = yaml.safe_load((ROOT / "charts" / "councilor-operator" / "values.yaml").read_text())
 
 
-def page_id(page: Path) -> str:
-    return str(page.relative_to(ROOT))
-
-
-def prose(page: Path) -> str:
-    return re.sub(r"^( *)```.*?^\1```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
-
-
 def anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", prose(page), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-def fenced(page: Path, language: str) -> Iterator[str]:
-    for found in re.finditer(rf"^( *)```{language}\n(.*?)^\1```", page.read_text(), re.MULTILINE | re.DOTALL):
-        yield re.sub(rf"^{found[1]}", "", found[2], flags=re.MULTILINE)
-
-
-def commands(page: Path) -> list[str]:
-    lines = "\n".join(fenced(page, "sh")).replace("\\\n", " ").splitlines()
-    return [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=page_id)
@@ -77,6 +54,14 @@ def test_councilors_on_pages_are_right(page: Path) -> None:
         for document in yaml.safe_load_all(text):
             if isinstance(document, dict) and document.get("kind") == "Councilor":
                 assert [item for item in check(text).findings if item.severity is Severity.ERROR] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=page_id)
+def test_make_targets_on_pages_exist(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    typed = [line for block in fenced(page, "sh") if is_make(block) for line in block.splitlines()]
+    for words in [*typed, *re.findall(r"`(make [a-z0-9-]+)[^`]*`", prose(page))]:
+        assert words.split()[1] in targets, words
 
 
 def value_at(path: str) -> Any:
