@@ -90,14 +90,15 @@ RUN : > README.md \
 # ---------------------------------------------------------------- what runs
 FROM ${PYTHON_IMAGE} AS stripped
 # Out goes what installs or is only looked at by developers; the rest of the standard library is compiled (the official
-# Python image ships it without bytecode, Debian with bytecode that is only valid while its times are).
+# Python image ships it without bytecode, Debian with bytecode that is only valid while its times are). apt's own folders
+# belong to whoever made the base: root on one machine, _apt on the next.
 RUN library=$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))') \
  && packages=$(python3 -c 'import sysconfig; print(sysconfig.get_path("purelib"))') \
  && find "$library" -type d \( -name test -o -name tests \) -prune -exec rm -r {} + \
  && rm -rf "$library/ensurepip" "$library/idlelib" "$library/tkinter" "$library/turtledemo" \
     "$packages"/pip "$packages"/pip-* "$packages"/setuptools "$packages"/setuptools-* "$packages"/pkg_resources \
     "$packages"/_distutils_hack "$packages"/distutils-precedence.pth "$packages"/wheel "$packages"/wheel-* \
-    /usr/local/bin/pip* /usr/local/bin/wheel /usr/local/bin/idle* /usr/share/python-wheels \
+    /usr/local/bin/pip* /usr/local/bin/wheel /usr/local/bin/idle* /usr/share/python-wheels /var/cache/apt /var/lib/apt \
  && python3 -m compileall -q -f -j 0 --invalidation-mode unchecked-hash "$library" \
  && echo 'nonroot:x:65532:65532:nonroot:/nonexistent:/usr/sbin/nologin' >> /etc/passwd \
  && echo 'nonroot:x:65532:' >> /etc/group

@@ -1,7 +1,8 @@
 """`make release`: builds everything that is published into dist/release/, so that the same commit gives the same bytes.
 
-Times in archives are those of the commit (SOURCE_DATE_EPOCH). `--twice` builds what is compared with little effort a
-second time, elsewhere, and fails where a byte differs. Needs network, git, and what `hack/images/build` needs.
+Times in archives are those of the commit (SOURCE_DATE_EPOCH), in images a fixed one. `--twice` builds all of it once
+more, elsewhere and with empty caches, and fails where a byte differs. Needs network, git, and what `hack/images/build`
+needs. `--without-images` leaves the images out, and Debian's packages in the lists of parts with them.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Final
 
 from councilor_operator import __version__
+from hack.release import system
 from hack.release.archive import normalized
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -31,28 +33,35 @@ _EXTRAS: Final = {"councilor-operator": "operator", "councilor-runner": "runner"
 def main(arguments: list[str]) -> int:
     """Build, and compare if asked to; returns 1 where two builds differ."""
     uv = os.environ["UV"]
+    with_images = "--without-images" not in arguments
     if DIST.exists():
         shutil.rmtree(DIST)
     DIST.mkdir(parents=True)
-    epoch = _output("git", "log", "-1", "--format=%ct")
-    environment = {**os.environ, "SOURCE_DATE_EPOCH": epoch}
-    _packages(DIST, uv, environment)
+    _build(DIST, uv, with_images=with_images)
     if "--twice" in arguments:
-        with tempfile.TemporaryDirectory() as folder:
-            _packages(Path(folder), uv, environment)
+        with tempfile.TemporaryDirectory(dir=DIST.parent, prefix="again-") as folder:
+            again = Path(folder) / "release"
+            again.mkdir()
+            _build(again, uv, with_images=with_images, cache=Path(folder) / "cache")
             differing = sorted(
-                file.name for file in DIST.iterdir() if file.read_bytes() != (Path(folder) / file.name).read_bytes()
+                file.name for file in DIST.iterdir() if file.read_bytes() != (again / file.name).read_bytes()
             )
         _say("the same twice: " + ", ".join(sorted(file.name for file in DIST.iterdir() if file.name not in differing)))
         if differing:
             _say("different: " + ", ".join(differing))
             return 1
-    if "--without-images" not in arguments:
-        _images(DIST)
     sums = [f"{hashlib.sha256(file.read_bytes()).hexdigest()}  {file.name}\n" for file in sorted(DIST.iterdir())]
     (DIST / SUMS).write_text("".join(sums))
     _say("".join(sums).rstrip())
     return 0
+
+
+def _build(target: Path, uv: str, *, with_images: bool, cache: Path | None = None) -> None:
+    """Build everything once; layers of images are kept in `cache` instead of the user's."""
+    epoch = _output("git", "log", "-1", "--format=%ct")
+    _packages(target, uv, {**os.environ, "SOURCE_DATE_EPOCH": epoch})
+    if with_images:
+        _images(target, {**os.environ, "XDG_CACHE_HOME": str(cache)} if cache else os.environ)
 
 
 def _packages(target: Path, uv: str, environment: Mapping[str, str]) -> None:
@@ -72,24 +81,31 @@ def _packages(target: Path, uv: str, environment: Mapping[str, str]) -> None:
             *(uv, "export", "--frozen", "--no-dev", "--extra", extra, "--format", "cyclonedx1.5"),
             *("--preview-features", "sbom-export", "--quiet"),
         )
-        (target / f"{name}-{__version__}.cdx.json").write_text(_without_chance(text, environment["SOURCE_DATE_EPOCH"]))
+        moment = datetime.fromtimestamp(int(environment["SOURCE_DATE_EPOCH"]), tz=UTC)
+        written = moment.isoformat().replace("+00:00", "Z")
+        (target / f"{name}-{__version__}.cdx.json").write_text(_without_chance(text, written))
 
 
-def _without_chance(text: str, epoch: str) -> str:
-    """Return a list of parts with the time of the commit, and a serial number that follows from its content."""
+def _without_chance(text: str, moment: str) -> str:
+    """Return a list of parts with the commit's time (RFC 3339), and a serial number that follows from its content."""
     document = json.loads(text)
     document.pop("serialNumber", None)
-    document["metadata"]["timestamp"] = datetime.fromtimestamp(int(epoch), tz=UTC).isoformat().replace("+00:00", "Z")
+    document["metadata"]["timestamp"] = moment
     plain = json.dumps(document, indent=2, sort_keys=True)
     document["serialNumber"] = uuid.uuid5(uuid.NAMESPACE_URL, plain).urn
     return json.dumps(document, indent=2, sort_keys=True) + "\n"
 
 
-def _images(target: Path) -> None:
+def _images(target: Path, environment: Mapping[str, str]) -> None:
     """Build the images, and pack them as archives that `docker load`, `ctr import` and `skopeo copy` read."""
-    _run("hack/images/build", "--tag", __version__, "--output", str(target))
-    for name in ("operator", "runner"):
-        (target / f"{name}.tar").rename(target / f"councilor-{name}-{__version__}.tar")
+    _run("hack/images/build", "--tag", __version__, "--output", str(target), env=environment)
+    for part in ("operator", "runner"):
+        archive = target / f"councilor-{part}-image-{__version__}.tar"
+        (target / f"{part}.tar").rename(archive)
+        parts = target / f"councilor-{part}-{__version__}.cdx.json"
+        document = json.loads(parts.read_text())
+        document["components"] += system.components(archive)
+        parts.write_text(_without_chance(json.dumps(document), document["metadata"]["timestamp"]))
 
 
 def _run(*words: str, env: Mapping[str, str] | None = None) -> None:

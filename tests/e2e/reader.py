@@ -60,7 +60,7 @@ class Reader:
                 shutil.copy(ROOT / part, checkout / part)
         (checkout / "ca.crt").write_text("a certificate\n")
         reader = cls(environment, checkout, programs)
-        reader._write_program("kubectl", f'exec {LAUNCHER} kubectl "$@"')
+        reader._write_program("kubectl", f'exec {LAUNCHER} kubectl --kubeconfig="$KUBECONFIG" "$@"')
         helm = subprocess.run([TOOL, "helm"], capture_output=True, text=True, check=True).stdout.strip()
         reader._write_program("helm", f'exec {helm} "$@"')
         kubeconfig = yaml.safe_load(Path(environment.cluster.kubeconfig()).read_text())
@@ -94,7 +94,8 @@ class Reader:
         text = text.replace("mongodb://...", self.environment.mongod.uri)
         path = (self.folder / ".venv" / "bin", self.programs, Path(sys.executable).parent, os.environ["PATH"])
         done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", text],
+            # The last command would take the shell's place, and completion asks which shell it is.
+            ["bash", "-euo", "pipefail", "-c", f"{text}\ntrue"],
             cwd=self.folder,
             env={
                 **os.environ,

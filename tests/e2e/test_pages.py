@@ -82,8 +82,8 @@ def installed(sitting: Reader) -> Iterator[Reader]:
 def _synced(reader: Reader) -> bool:
     label = "conductor.community/source=mongodb"
     found = reader.environment.cluster.get("councilors", "-n", NAMESPACE, "-l", label)["items"]
-    # Monday, as the server counted days: 0.
-    return [item["spec"]["schedule"]["value"] for item in found] == ["0 9 * * 2"]
+    # As the server counted days, 1 is Tuesday.
+    return [item["spec"]["schedule"]["value"] for item in found] == ["0 9 * * TUE"]
 
 
 def test_installation(reader: Reader) -> None:
