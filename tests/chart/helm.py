@@ -21,7 +21,7 @@ Object = dict[str, Any]
 
 @functools.cache
 def program(name: str = "helm") -> Path:
-    """The path of `helm` or `helm3`."""
+    """The path of `helm`, version 4, or `helm3`, the oldest version 3 that the chart is for."""
     done = subprocess.run([ROOT / "hack/tools/tool", name], capture_output=True, text=True, check=True)
     return Path(done.stdout.strip())
 

@@ -23,10 +23,10 @@ from hack.demo.cluster import LAUNCHER, TOOL
 from hack.demo.commands import ROOT
 from hack.demo.installation import CHART
 from hack.demo.manifests import LABEL_INSTANCE, RELEASE, Manifest
+from tests.documentation import fenced, is_make
 from tests.e2e.environment import Environment
 from tests.e2e.previous import load_images_as
 from tests.e2e.workspace import eventually
-from tests.pages import fenced, is_make
 
 OPERATOR_NAMESPACE: Final = "councilor-operator"
 NAMESPACE: Final = "councilors"

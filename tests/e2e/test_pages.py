@@ -14,10 +14,10 @@ from hack.demo import installation
 from hack.demo.manifests import SYNC
 from tests.conductor import councilors
 from tests.conductor.answers import Answer
+from tests.documentation import PAGES, fenced, is_make, page_id
 from tests.e2e.environment import Environment
 from tests.e2e.reader import ELSEWHERE, NAME, NAMESPACE, Reader
 from tests.e2e.workspace import eventually
-from tests.pages import PAGES, fenced, is_make, page_id
 
 AGENT = "CoverageReviewer_Agent"
 DOCUMENT_AGENT = "MovedOver_Agent"

@@ -13,14 +13,14 @@ from pymongo import MongoClient
 from councilor_runner.contract import ENV_CA_FILE, ExitCode, Reason
 from tests.certificates import Authority
 from tests.conductor import Answer, StubConductor
-from tests.documentation import fenced
+from tests.documentation import json_with
 from tests.mongodb import Mongod
 from tests.runner import RunnerProcess, RunnerSetup
 from tests.runner.process import assert_end
 
 PASSWORD = "hunter2:@/%"
 ADMINISTRATOR = "administrator"
-ROLE: dict[str, Any] = fenced("docs/runner.md", "createRole")
+ROLE: dict[str, Any] = json_with("docs/runner.md", "createRole")
 """What the documentation tells people to grant."""
 PRIVILEGES: list[dict[str, Any]] = ROLE["privileges"]
 

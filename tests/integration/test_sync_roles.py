@@ -10,12 +10,12 @@ from pymongo import MongoClient
 
 from tests.controlplane.api import Api, eventually
 from tests.controlplane.sync import SyncWorld, agent, instance, sync_world
-from tests.documentation import fenced
+from tests.documentation import json_with
 from tests.mongodb import Mongod
 
 PASSWORD = "hunter2:@/%"
 ADMINISTRATOR = "administrator"
-ROLE: dict[str, Any] = fenced("docs/sync.md", "createRole")
+ROLE: dict[str, Any] = json_with("docs/sync.md", "createRole")
 """What the documentation tells people to grant."""
 FIND_ONLY = [
     {"resource": {"db": "conductor_state", "collection": name}, "actions": ["find"]}

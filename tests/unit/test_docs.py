@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from councilor_cli.application import application
 from councilor_cli.validation import Severity, check
 from hack.reference.__main__ import fresh
-from tests.pages import PAGES, ROOT, commands, fenced, is_make, page_id, prose
+from tests.documentation import PAGES, ROOT, commands, fenced, is_make, page_id, prose
 
 COMMANDS = typer.main.get_command(application).commands  # type: ignore[attr-defined]
 OFFLINE = {"preview", "validate", "new"}

@@ -9,7 +9,7 @@ from councilor_operator.config import PREFIX, OperatorConfig
 from councilor_runner import contract
 from councilor_runner.contract import ExitCode, Reason
 from councilor_runner.outcome import EXIT_CODES
-from tests.documentation import fenced, table
+from tests.documentation import json_with, table
 
 PAGE = "docs/runner.md"
 
@@ -60,5 +60,5 @@ def test_limits_are_those_of_the_code(row: list[str]) -> None:
 
 
 def test_the_privileges_are_for_the_default_database() -> None:
-    databases = {privilege["resource"]["db"] for privilege in fenced(PAGE, "createRole")["privileges"]}
+    databases = {privilege["resource"]["db"] for privilege in json_with(PAGE, "createRole")["privileges"]}
     assert databases == {OperatorConfig.model_fields["database"].default}

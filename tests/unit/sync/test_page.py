@@ -14,7 +14,7 @@ from councilor_operator.sync.config import SyncConfig
 from councilor_operator.sync.documents import FIELDS
 from councilor_operator.sync.guard import HoldReason
 from councilor_operator.sync.identity import councilor_name, document_reference
-from tests.documentation import ROOT, fenced, page, table
+from tests.documentation import ROOT, json_with, page, table
 
 PAGE = "docs/sync.md"
 NOT_USED = {"default_time_zone"}
@@ -73,7 +73,7 @@ def test_every_event_is_explained() -> None:
 
 
 def test_the_role_is_for_the_default_database() -> None:
-    (privilege,) = fenced(PAGE, "createRole")["privileges"]
+    (privilege,) = json_with(PAGE, "createRole")["privileges"]
     assert privilege["resource"] == {"db": SyncConfig.model_fields["database"].default, "collection": ""}
 
 
