@@ -89,7 +89,7 @@ RUN : > README.md \
 
 # ---------------------------------------------------------------- what runs
 FROM ${PYTHON_IMAGE} AS stripped
-# Out goes what installs or is only looked at by developers; the rest of the standard library is compiled (the official
+# Out goes what installs, lets a user become another one, or is only looked at by developers; the rest of the standard library is compiled (the official
 # Python image ships it without bytecode, Debian with bytecode that is only valid while its times are). apt's own folders
 # belong to whoever made the base: root on one machine, _apt on the next.
 RUN library=$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))') \
@@ -100,6 +100,7 @@ RUN library=$(python3 -c 'import sysconfig; print(sysconfig.get_path("stdlib"))'
     "$packages"/_distutils_hack "$packages"/distutils-precedence.pth "$packages"/wheel "$packages"/wheel-* \
     /usr/local/bin/pip* /usr/local/bin/wheel /usr/local/bin/idle* /usr/share/python-wheels /var/cache/apt /var/lib/apt \
  && python3 -m compileall -q -f -j 0 --invalidation-mode unchecked-hash "$library" \
+ && find / -xdev -type f -perm /6000 -exec chmod a-s {} + \
  && echo 'nonroot:x:65532:65532:nonroot:/nonexistent:/usr/sbin/nologin' >> /etc/passwd \
  && echo 'nonroot:x:65532:' >> /etc/group
 

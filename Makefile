@@ -113,7 +113,7 @@ bench-sync: venv mongodb-libraries cluster-binaries ## Measure the sync alone (s
 	@.venv/bin/python -m tests.bench sync
 
 .PHONY: scan
-scan: $(UV) ## Look for misconfigurations in the Dockerfile and in what the chart renders.
+scan: venv ## Look for misconfigurations in the Dockerfile, the images and what the chart renders.
 	@UV=$(UV) hack/release/scan
 
 # --- Cluster, images, demo ------------------------------------------------------------------------------------------------

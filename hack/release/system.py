@@ -1,11 +1,12 @@
 """Debian's packages in an image, as components of a list of parts (CycloneDX 1.5). Reads a docker-archive alone."""
 
-import tarfile
 from collections.abc import Iterator, Mapping
 from email.parser import HeaderParser
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
+
+from hack.release.image import layers
 
 _STATUS: Final = "var/lib/dpkg/status"
 """dpkg's list of what is installed: paragraphs of fields, deb822(5)."""
@@ -34,12 +35,8 @@ def _paragraphs(text: str) -> Iterator[Mapping[str, str]]:
 
 
 def _status(archive: Path) -> str:
-    with tarfile.open(archive) as image:
-        for member in image:
-            if not member.isfile() or member.name.endswith(".json"):
-                continue
-            with tarfile.open(fileobj=image.extractfile(member)) as layer:
-                for file in layer:
-                    if file.name.removeprefix("./") == _STATUS and (content := layer.extractfile(file)) is not None:
-                        return content.read().decode()
+    for layer in layers(archive):
+        for file in layer:
+            if file.name.removeprefix("./") == _STATUS and (content := layer.extractfile(file)) is not None:
+                return content.read().decode()
     raise LookupError(f"{archive.name} has no /{_STATUS}: its base is not Debian")
