@@ -52,6 +52,45 @@ CASES: dict[str, tuple[tuple[str, ...], Any]] = {
 }
 
 
+SCALARS = (
+    *("n", "Y", "yes", "Off", "true", "nope", "True story", "null", "~", "Nil", "''"),
+    *(
+        "7",
+        "1e3",
+        "1E-3",
+        "-.5e3",
+        "1.",
+        ".5",
+        "+1",
+        "014",
+        "08",
+        "0o14",
+        "0x1F",
+        "0b11",
+        "1_000",
+        ".inf",
+        "-.Inf",
+        ".nan",
+    ),
+    *(
+        "12:30",
+        "12:30:45",
+        "2026-01-01",
+        "2026-01-01T10:00:00Z",
+        "=",
+        "1.2.3",
+        "1e",
+        "e3",
+        "0x",
+        "0b2",
+        "1 000",
+        "-",
+        ".",
+    ),
+)
+"""Written without quotes where a text is wanted: some are read as something else."""
+
+
 def validate(text: str) -> subprocess.CompletedProcess[str]:
     line = [sys.executable, "-m", "councilor_cli", "validate", "-"]
     return subprocess.run(line, input=text, capture_output=True, text=True, check=False, timeout=60)
@@ -81,3 +120,10 @@ def test_a_new_councilor_is_taken(control_plane: ControlPlane, namespace: str) -
     assert validate(text).stderr == "1 Councilor: 0 errors, 0 warnings\n"
     taken = dry_run(control_plane, namespace, text)
     assert taken.returncode == 0, taken.stderr
+
+
+@pytest.mark.parametrize("scalar", SCALARS)
+def test_what_is_no_text_for_kubectl_is_none_here(control_plane: ControlPlane, namespace: str, scalar: str) -> None:
+    text = yaml.safe_dump(GOOD).replace("Is test coverage falling?", scalar)
+    server, ours = dry_run(control_plane, namespace, text), validate(text)
+    assert (ours.returncode != 0) == (server.returncode != 0), f"{ours.stdout}{ours.stderr}{server.stderr}"
