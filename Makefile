@@ -93,6 +93,7 @@ trials: venv mongodb-libraries ## Crash the runner everywhere and TRIALS (500) t
 e2e: venv mongodb-libraries ## Run the end-to-end tests: a real node, the project's own images.
 	@hack/cluster/cluster prepare
 	@hack/tools/tool helm >/dev/null
+	@hack/tools/tool helm3 >/dev/null
 	@.venv/bin/pytest tests/e2e
 
 .PHONY: endurance

@@ -6,7 +6,7 @@ Which cluster is decided by the environment variable CLUSTER (local, kind or cur
 import json
 import os
 from collections.abc import Iterable, Sequence
-from functools import cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,14 +67,14 @@ class Cluster:
         """Runs kubectl; its output. Raises CommandError with what kubectl said."""
         return self._launcher("kubectl", *arguments, stdin=stdin)[1]
 
-    def helm(self, *arguments: str, stdin: str | None = None) -> str:
-        """Runs Helm; its output. Raises CommandError with what Helm said."""
+    def helm(self, *arguments: str, stdin: str | None = None, version: str = "helm") -> str:
+        """Runs Helm, a tool of hack/tools; its output. Raises CommandError with what Helm said."""
         environment = {**self._environment, "KUBECONFIG": self.kubeconfig()}
-        return self._commands.run([self._helm, *arguments], environment=environment, stdin=stdin)[1]
+        return self._commands.run([self._program(version), *arguments], environment=environment, stdin=stdin)[1]
 
-    @cached_property
-    def _helm(self) -> str:
-        return self._commands.run([TOOL, "helm"], shows_progress=True)[1].strip()
+    @cache  # noqa: B019 - there is one cluster
+    def _program(self, name: str) -> str:
+        return self._commands.run([TOOL, name], shows_progress=True)[1].strip()
 
     def watch_command(self, *arguments: str) -> tuple[list[str | Path], dict[str, str]]:
         """Command and environment of a kubectl that goes on until it is ended."""

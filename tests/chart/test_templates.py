@@ -13,7 +13,7 @@ from councilor_operator import __version__
 from councilor_operator.config import OperatorConfig
 from councilor_operator.rights import RULES, SYNC_RULES, VERIFY_RULES
 from councilor_operator.sync.config import SyncConfig
-from tests.chart.helm import NAMESPACE, RELEASE, URL, Object, merged, rendered
+from tests.chart.helm import CHART, NAMESPACE, RELEASE, URL, Object, merged, rendered, run
 from tests.chart.matrix import MATRIX, Values
 
 CLUSTER_WIDE = {"ClusterRole", "ClusterRoleBinding"}
@@ -223,3 +223,34 @@ def test_both_helms_render_the_same() -> None:
 def test_names(release: str, operator: str, sync: str) -> None:
     found = rendered(merged(URL, MATRIX["sync"]), release=release)
     assert [item["metadata"]["name"] for item in found if item["kind"] == "Deployment"] == [operator, sync]
+
+
+def test_runs_are_limited_where_the_release_knows_of_some() -> None:
+    def limited(**values: object) -> list[str]:
+        policy = {"networkPolicy": {"runner": {"enabled": True}}}
+        found = rendered(merged(URL, policy, values))
+        return [item["metadata"]["namespace"] for item in found if item["kind"] == "NetworkPolicy"]
+
+    assert limited() == [NAMESPACE]
+    assert limited(namespaces=["a", "b"]) == ["a", "b"]
+    assert limited(verify={"namespace": "chamber"}) == ["chamber"]
+    sync = {"enabled": True, "namespace": "council"}
+    assert limited(sync=sync, verify={"namespace": "chamber"}) == ["council", "chamber"]
+    assert limited(sync=sync, verify={"namespace": "council"}) == ["council"]
+
+
+def test_a_name_of_digits_stays_a_text() -> None:
+    everything = rendered(merged(URL, {"nameOverride": "007"}), release="123")
+    labels = [item["metadata"]["labels"] for item in everything]
+    assert {type(value) for found in labels for value in found.values()} == {str}
+    (deployment,) = (item for item in everything if item["kind"] == "Deployment")
+    assert deployment["spec"]["selector"]["matchLabels"]["app.kubernetes.io/instance"] == "123"
+    assert deployment["spec"]["selector"]["matchLabels"]["app.kubernetes.io/name"] == "007"
+
+
+def test_annotations_of_a_pod_have_each_key_once() -> None:
+    key = "kubectl.kubernetes.io/default-container"
+    values = merged(URL, {"operator": {"podAnnotations": {key: "x"}}})
+    done = run("template", "r", CHART, "--kube-version", "1.36.0", values=values)
+    assert done.stdout.count(key) == 1
+    assert f"{key}: x" in done.stdout

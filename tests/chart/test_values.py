@@ -114,6 +114,10 @@ REFUSED: dict[str, tuple[Object, str]] = {
     "interval": ({"metrics": {"serviceMonitor": {"interval": "often"}}}, "/metrics/serviceMonitor/interval"),
     "port": ({"networkPolicy": {"apiServer": {"ports": [0]}}}, "/networkPolicy/apiServer/ports/0"),
     "time to verify": ({"verify": {"timeoutSeconds": 1}}, "/verify/timeoutSeconds"),
+    "no eviction at all": (
+        {"operator": {"podDisruptionBudget": {"maxUnavailable": 0}}},
+        "/operator/podDisruptionBudget/maxUnavailable",
+    ),
     "long name": ({"fullnameOverride": "n" * 41}, "/fullnameOverride"),
     "variable": ({"operator": {"extraEnv": [{"name": "NOT-A NAME"}]}}, "/operator/extraEnv/0/name"),
 }
@@ -141,6 +145,14 @@ SENTENCES: dict[str, tuple[Object, str]] = {
     "sync beside the operator's namespaces": (
         merged(URL, {"namespaces": ["chamber"], "sync": {"enabled": True, "namespace": "council"}}),
         "sync.namespace is council, which is none of `namespaces`",
+    ),
+    "check beside the operator's namespaces": (
+        merged(URL, {"namespaces": ["chamber"], "verify": {"namespace": "council"}}),
+        "verify.namespace is council, which is none of `namespaces`",
+    ),
+    "rules without metrics": (
+        merged(URL, {"metrics": {"enabled": False, "prometheusRule": {"enabled": True}}}),
+        "metrics.prometheusRule.enabled needs metrics.enabled",
     ),
     "monitor without Service": (
         merged(URL, {"metrics": {"service": {"enabled": False}, "serviceMonitor": {"enabled": True}}}),

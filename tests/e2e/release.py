@@ -40,10 +40,13 @@ class Release:
     def uninstall(self) -> None:
         installation.uninstall(self.environment.cluster, self.environment.installation.scope)
 
-    def helm(self, *arguments: str, stdin: str | None = None) -> str:
-        """Helm in the release's namespace; its output. Raises CommandError with what Helm said."""
+    def helm(self, *arguments: str, stdin: str | None = None, version: str = "helm") -> str:
+        """Helm in the release's namespace; its output. `helm3` is the oldest version that the chart is for.
+
+        Raises CommandError with what Helm said.
+        """
         namespace = self.environment.installation.scope.operator_namespace
-        return self.environment.cluster.helm(*arguments, "--namespace", namespace, stdin=stdin)
+        return self.environment.cluster.helm(*arguments, "--namespace", namespace, stdin=stdin, version=version)
 
     def kubectl(self, *arguments: str) -> str:
         """kubectl in the release's namespace; its output."""

@@ -190,9 +190,10 @@ def test_a_release_for_some_namespaces_is_proven_by_helm_test(release: Release, 
         workspace.run_by_hand("here", "by-hand")
         assert workspace.await_runs("here", 1)["lastRun"]["result"] == "success"
 
-        proof = release.helm("test", RELEASE, "--logs", "--timeout=180s")
-        assert "ok    all of it works" in proof
-        assert "FAIL" not in proof
+        for version in ("helm", "helm3"):
+            proof = release.helm("test", RELEASE, "--logs", "--timeout=180s", version=version)
+            assert "ok    all of it works" in proof
+            assert "FAIL" not in proof
         assert [item["metadata"]["name"] for item in workspace.items("councilors")] == ["here"]
         assert elsewhere.status("there") == {}
         assert elsewhere.items("cronjobs") == []

@@ -22,12 +22,23 @@ class Case:
     labels: dict[str, str] = field(default_factory=dict)
     value: str = "1"
     at: int = 90
+    also: tuple[Series, ...] = ()
+    """Other series with which it fires with the same labels and value."""
 
 
 def _counter(metric: str, labels: str = "") -> tuple[Series, tuple[Series, ...]]:
     """One more within the last hour; none, a higher number from long ago, a restart."""
     name = f"{metric}{{{labels}}}"
     return {name: "0x60 1x60"}, ({name: "0x200"}, {name: "0x10 7x200"}, {name: "7x60 0x60"})
+
+
+def restarted(metric: str, labels: str = "", *, begins: int = 85) -> Series:
+    """An operator that is gone, and its successor, which counts what happened meanwhile before it is scraped first."""
+    separator = "," if labels else ""
+    return {
+        f'{metric}{{{labels}{separator}instance="old"}}': "0x60 stale",
+        f'{metric}{{{labels}{separator}instance="new"}}': f"_x{begins} 1x100",
+    }
 
 
 def _condition(kind: str, status: str, reason: str) -> str:
@@ -74,7 +85,7 @@ CASES: Final[dict[str, Case]] = {
         ({FORBIDDEN: "3x200"}, {FORBIDDEN.replace("403", "200"): "0+1x200"}),
         {"verb": "list", "resource": "pods"},
     ),
-    "CouncilorRunsMissed": Case(*MISSED),
+    "CouncilorRunsMissed": Case(*MISSED, also=(restarted("councilor_missed_runs_total"),)),
     "CouncilorRunsStartLate": Case(
         {
             'councilor_run_start_delay_seconds_bucket{le="120"}': "0x200",
@@ -88,13 +99,19 @@ CASES: Final[dict[str, Case]] = {
             },
         ),
     ),
-    "CouncilorRunRecordsFailing": Case(*RECORDS, at=80),
-    "CouncilorRecordsLost": Case(
-        REPORTS[0], (*REPORTS[1], {'councilor_report_jobs_total{result="succeeded"}': "0+1x200"})
+    "CouncilorRunRecordsFailing": Case(
+        *RECORDS, at=80, also=(restarted("councilor_run_record_failures_total", begins=62),)
     ),
-    "CouncilorResultsUnknown": Case(*UNKNOWN),
+    "CouncilorRecordsLost": Case(
+        REPORTS[0],
+        (*REPORTS[1], {'councilor_report_jobs_total{result="succeeded"}': "0+1x200"}),
+        also=(restarted("councilor_report_jobs_total", 'result="refused"'),),
+    ),
+    "CouncilorResultsUnknown": Case(*UNKNOWN, also=(restarted("councilor_unknown_runs_total"),)),
     "CouncilorNotificationsLost": Case(
-        TOLD[0], (*TOLD[1], {'councilor_notifications_total{outcome="delivered"}': "0+1x200"})
+        TOLD[0],
+        (*TOLD[1], {'councilor_notifications_total{outcome="delivered"}': "0+1x200"}),
+        also=(restarted("councilor_notifications_total", 'outcome="failed"'),),
     ),
     "CouncilorNotReady": Case(
         {_condition("Ready", "False", "InvalidSchedule"): "1x200"},

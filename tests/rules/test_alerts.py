@@ -53,7 +53,10 @@ def test_a_case_that_does_not_hold_is_noticed(tmp_path: Path) -> None:
 
 
 def of(alert: str, case: Case) -> list[dict[str, Any]]:
-    return [fires(alert, case, case.fires), *(quiet(alert, case, series) for series in case.quiet)]
+    return [
+        *(fires(alert, case, series) for series in (case.fires, *case.also)),
+        *(quiet(alert, case, series) for series in case.quiet),
+    ]
 
 
 def fires(alert: str, case: Case, series: Series) -> dict[str, Any]:

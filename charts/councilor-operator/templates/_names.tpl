@@ -26,10 +26,10 @@
 {{- printf "%s-%s" .root.Release.Namespace (include "councilor-operator.component" .) | trunc 253 -}}
 {{- end -}}
 
-{{/* What selects a part's Pods. It never changes: the selector of a Deployment cannot. */}}
+{{/* What selects a part's Pods. It changes with nameOverride alone: the selector of a Deployment cannot. */}}
 {{- define "councilor-operator.selector" -}}
-app.kubernetes.io/name: {{ include "councilor-operator.name" .root }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ include "councilor-operator.name" .root | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
@@ -77,5 +77,9 @@ app.kubernetes.io/component: {{ .component }}
 {{- end -}}
 
 {{- define "councilor-operator.verifyNamespace" -}}
-{{- .Values.verify.namespace | default (first .Values.namespaces) | default .Release.Namespace -}}
+{{- $namespace := .Values.verify.namespace | default (first .Values.namespaces) | default .Release.Namespace -}}
+{{- if and .Values.namespaces (not (has $namespace .Values.namespaces)) -}}
+{{- fail (printf "verify.namespace is %s, which is none of `namespaces`: the operator would not see the Councilor of `helm test`; add it there" $namespace) -}}
+{{- end -}}
+{{- $namespace -}}
 {{- end -}}

@@ -112,10 +112,8 @@ spec:
       labels:
         {{- merge (include "councilor-operator.selector" . | fromYaml) ($values.podLabels | default dict) (.root.Values.commonLabels | default dict) | toYaml | nindent 8 }}
       annotations:
-        kubectl.kubernetes.io/default-container: {{ .component }}
-        {{- with merge (dict) ($values.podAnnotations | default dict) (.root.Values.commonAnnotations | default dict) }}
-        {{- toYaml . | nindent 8 }}
-        {{- end }}
+        {{- merge (dict) ($values.podAnnotations | default dict) (.root.Values.commonAnnotations | default dict)
+              (dict "kubectl.kubernetes.io/default-container" .component) | toYaml | nindent 8 }}
     spec:
       serviceAccountName: {{ include "councilor-operator.serviceAccount" . }}
       automountServiceAccountToken: true
